@@ -1,0 +1,104 @@
+# nexgate: make, make test, make demo. Nothing else is needed on a fresh Debian 12.
+#
+#   make               build/nexgate
+#   make test          every test: lint, unit, flow, end to end; installs what is missing
+#   make demo          the simulator, nexgate and a walk through what it does (ONCE=1: exit after the walk)
+#   make deps          install what is missing
+#   make unit | flow | e2e | lint | tsan      one suite
+#
+# A variant is a build with other flags in a folder of its own:
+#   release   build/            what is shipped
+#   check     build/check/      clock that tests can move, address and undefined-behaviour sanitizers
+#   race      build/race/       the same clock, thread sanitizer
+#   moved     build/moved/      the same clock, no sanitizer (for valgrind and quick runs)
+
+VARIANT ?= release
+CC      ?= gcc
+PYTHON  := /usr/bin/python3
+
+BUILD-release := build
+BUILD-check   := build/check
+BUILD-race    := build/race
+BUILD-moved   := build/moved
+BUILD         := $(BUILD-$(VARIANT))
+
+CFLAGS-release := -O2 -D_FORTIFY_SOURCE=3
+CFLAGS-check   := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DNEXGATE_MOVABLE_CLOCK
+CFLAGS-race    := -O1 -fsanitize=thread -fno-omit-frame-pointer -DNEXGATE_MOVABLE_CLOCK
+CFLAGS-moved   := -O1 -DNEXGATE_MOVABLE_CLOCK
+
+PACKAGES := libevent_core libcurl jansson hiredis libcrypto libxxhash
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wpointer-arith \
+            -Wwrite-strings -Wimplicit-fallthrough -Wconversion -Werror
+HARDEN   := -fstack-protector-strong -fPIE
+LINK     := -pie -Wl,-z,relro,-z,now -pthread
+
+ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -g $(WARNINGS) $(HARDEN) $(CFLAGS-$(VARIANT)) -Iinclude -I$(BUILD)/made \
+              $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
+ALL_LDFLAGS = $(LINK) $(filter -fsanitize=%,$(CFLAGS-$(VARIANT))) $(LDFLAGS)
+ALL_LIBS    = $(shell pkg-config --libs $(PACKAGES))
+
+SOURCES := $(sort $(wildcard gateway/*.c gateway/*/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
+# Everything but main: what the unit and flow tests link.
+LIBRARY := $(filter-out $(BUILD)/obj/gateway/main.o,$(OBJECTS)) $(BUILD)/obj/made/webhooks_schema.o
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+FLOW_TESTS := $(patsubst tests/flow/%.c,$(BUILD)/flow/%,$(wildcard tests/flow/test_*.c))
+FLOW_PARTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(wildcard tests/flow/test_*.c),$(wildcard tests/flow/*.c)))
+
+.DELETE_ON_ERROR:
+.PHONY: all deps test unit flow e2e lint tsan demo clean programs
+
+all: deps
+	@$(MAKE) --no-print-directory programs
+
+programs: $(BUILD)/nexgate
+
+deps:
+	@tests/deps.sh
+
+$(BUILD)/nexgate: $(BUILD)/obj/gateway/main.o $(LIBRARY)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The webhooks schema, built in.
+$(BUILD)/made/webhooks_schema.c: conf/entities/webhooks.json Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "search/builtin.h"'; echo 'const char schema_webhooks_json[] = {'; \
+	   od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; \
+	   echo 'const size_t schema_webhooks_json_length = sizeof schema_webhooks_json - 1;'; } >$@
+
+$(BUILD)/obj/made/webhooks_schema.o: $(BUILD)/made/webhooks_schema.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(ALL_LIBS) $(shell pkg-config --libs cmocka)
+
+$(BUILD)/flow/%: tests/flow/%.c $(FLOW_PARTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(FLOW_PARTS) $(LIBRARY) $(ALL_LIBS) $(shell pkg-config --libs cmocka)
+
+test: deps
+	@tests/run.sh
+
+unit flow e2e lint tsan: deps
+	@tests/run.sh $@
+
+.PHONY: unit-programs flow-programs
+unit-programs: $(UNIT_TESTS)
+flow-programs: $(FLOW_TESTS)
+
+demo: deps
+	@$(MAKE) --no-print-directory programs
+	@$(PYTHON) tests/demo.py
+
+clean:
+	rm -rf build
+
+-include $(OBJECTS:.o=.d) $(wildcard $(BUILD)/unit/*.d $(BUILD)/flow/*.d $(BUILD)/obj/tests/*/*.d)

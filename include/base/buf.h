@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A growable run of bytes that is born with its ceiling. Adding never fails at the call: past the ceiling, or out of
+ * memory, the buffer keeps what it had and remembers that it overflowed; buf_ok() is asked once, at the end. One thread. */
+#ifndef NEXGATE_BASE_BUF_H
+#define NEXGATE_BASE_BUF_H
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+#include <stdint.h>
+
+struct buf {
+    char *bytes; /* owned; NULL while nothing was added */
+    size_t length;
+    size_t capacity;
+    size_t max;      /* ceiling of length, bytes */
+    bool overflowed; /* an add was dropped: the content must not be used */
+};
+
+/* Prepares an empty buffer; allocates nothing. */
+void buf_init(struct buf *buf, size_t max);
+
+/* Forgets the content and the overflow, keeps the memory. */
+void buf_reset(struct buf *buf);
+
+/* Gives the memory back; the buffer is as after buf_init. */
+void buf_free(struct buf *buf);
+
+/* Moves the content of `from` into `to` (which must be empty and without memory); `from` is as after buf_init. */
+void buf_take(struct buf *to, struct buf *from);
+
+/* Makes room for `more` bytes and returns where they go (then raise `length`), or NULL and marks the overflow. */
+char *buf_room(struct buf *buf, size_t more) MUST_CHECK;
+
+void buf_add(struct buf *buf, struct slice bytes);
+void buf_add_char(struct buf *buf, char c);
+void buf_add_text(struct buf *buf, const char *text);
+void buf_add_unsigned(struct buf *buf, uint64_t number); /* decimal */
+void buf_add_integer(struct buf *buf, int64_t number);   /* decimal */
+void buf_add_json(struct buf *buf, struct slice text);   /* as a JSON string with its quotes; bytes that are not
+                                                            UTF-8 become U+FFFD */
+void buf_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline bool buf_ok(const struct buf *buf)
+{
+    return !buf->overflowed;
+}
+
+static inline struct slice buf_slice(const struct buf *buf)
+{
+    return slice_make(buf->bytes, buf->length);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* What is wrong with the files we were given: every problem as "file:line: text", collected, so that all are shown at
+ * once. One thread. */
+#ifndef NEXGATE_BASE_COMPLAINTS_H
+#define NEXGATE_BASE_COMPLAINTS_H
+
+#include "base/buf.h"
+
+enum { COMPLAINTS_MAX_BYTES = 256 * 1024 };
+
+struct complaints {
+    struct buf text; /* the lines */
+    size_t errors;
+    size_t warnings;
+};
+
+void complaints_init(struct complaints *complaints);
+void complaints_free(struct complaints *complaints);
+
+/* `line` 0: the file as a whole ("file: text"). */
+void complaints_error(struct complaints *complaints, const char *file, size_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void complaints_warn(struct complaints *complaints, const char *file, size_t line, const char *format, ...)
+    __attribute__((format(printf, 4, 5))); /* "file:line: warning: text" */
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* A hash table from bytes to pointers: open addressing with linear probing, keyed hash, grows as needed. The keys are
+ * borrowed: they must live, unchanged, as long as they are in the table. One thread, or the caller's lock. */
+#ifndef NEXGATE_BASE_MAP_H
+#define NEXGATE_BASE_MAP_H
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+struct map;
+
+struct map *map_new(const struct hash_secret *secret); /* the secret is copied */
+void map_free(struct map *map);                        /* not the values */
+
+size_t map_count(const struct map *map);
+
+/* Bytes of the table itself, for those who account for memory. */
+size_t map_bytes(const struct map *map);
+
+/* The value under `key`, or NULL. */
+void *map_get(const struct map *map, struct slice key);
+
+/* Puts `value` (not NULL) under `key`; where the key was there, both are replaced. Returns the value before, or NULL. */
+void *map_put(struct map *map, struct slice key, void *value);
+
+/* Takes the key out; the value it had, or NULL. */
+void *map_remove(struct map *map, struct slice key);
+
+/* Walks the values in no order: start with *cursor = 0, NULL at the end. Removing the value just given is allowed,
+ * putting is not. */
+void *map_next(const struct map *map, size_t *cursor);
+
+#endif

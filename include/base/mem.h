@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory: the one place that allocates. Objects of our own size abort when memory is out; whatever is sized by
+ * a peer goes through mem_try_* and its failure is handled. Any thread. */
+#ifndef NEXGATE_BASE_MEM_H
+#define NEXGATE_BASE_MEM_H
+
+#include <stddef.h>
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+
+/* Zeroed memory for an object of our own size; never NULL (aborts). */
+void *mem_new(size_t size) __attribute__((malloc, returns_nonnull));
+
+/* Uninitialised memory whose size a peer chose; NULL when it cannot be had. */
+void *mem_try_new(size_t size) MUST_CHECK;
+
+/* Grows or shrinks `old` (may be NULL); on failure NULL, and `old` stays valid. */
+void *mem_try_resize(void *old, size_t size) MUST_CHECK;
+
+/* A NUL-terminated copy of `length` bytes; never NULL (aborts). For configuration, not for peers' bytes. */
+char *mem_copy_text(const char *bytes, size_t length) __attribute__((malloc, returns_nonnull));
+
+/* Frees what any of the above gave; NULL is fine. */
+void mem_free(void *memory);
+
+/* Overwrites a secret in a way the compiler may not remove. */
+void mem_wipe(void *memory, size_t size);
+
+/* True when both runs of bytes are equal; the time taken depends on `size` only. */
+int mem_equal_secret(const void *a, const void *b, size_t size);
+
+/* The object that embeds `member` at `pointer`. */
+#define MEM_OUTER(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+
+#endif

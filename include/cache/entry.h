@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* One stored window: Nexudus's answer as it came, its index, and when it was fetched. Immutable and shared by reference count;
+ * any thread may hold, read and let go. */
+#ifndef NEXGATE_CACHE_ENTRY_H
+#define NEXGATE_CACHE_ENTRY_H
+
+#include "search/envelope.h"
+#include "search/page.h"
+
+#include <stdatomic.h>
+
+struct entry {
+    struct slice key;         /* owned, in the same block */
+    struct buf body;          /* owned */
+    struct envelope envelope; /* owned; offsets into body */
+    int64_t fetched_us;       /* monotonic: when the upstream call that gave it was started */
+    uint64_t id;              /* unique in this process: two entries are the same bytes if their ids are equal */
+    size_t bytes;             /* all of its memory, overhead included */
+    atomic_uint references;   /* private */
+};
+
+/* A new entry with one reference. Takes what `body` and `envelope` own (both are empty afterwards), copies the key. NULL when
+ * memory is out (both are freed then). */
+struct entry *entry_new(struct slice key, struct buf *body, struct envelope *envelope, int64_t fetched_us) MUST_CHECK;
+
+struct entry *entry_ref(struct entry *entry); /* returns it */
+void entry_unref(struct entry *entry);        /* NULL is fine; the last one frees: an entry has no callbacks */
+
+/* Microseconds since it was fetched, never negative. */
+int64_t entry_age(const struct entry *entry, int64_t now_us);
+
+/* The entry as a part of a page. */
+struct page_part entry_part(const struct entry *entry);
+
+#endif

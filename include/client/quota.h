@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* How much a client may still ask: rate, upstream searches, requests in progress. Exact, in process, one short lock a client;
+ * a refused call costs nothing. Any thread. */
+#ifndef NEXGATE_CLIENT_QUOTA_H
+#define NEXGATE_CLIENT_QUOTA_H
+
+#include "client/roster.h"
+
+struct quota_account;
+
+struct quota_account *quota_account_new(void);
+void quota_account_free(struct quota_account *account);
+
+enum quota_verdict {
+    QUOTA_OK,
+    QUOTA_DRY_RUN,     /* would be refused, but the client is on a dry run */
+    QUOTA_RATE,        /* refused by: rate */
+    QUOTA_MISSES,      /* refused by: misses */
+    QUOTA_CONCURRENCY  /* refused by: concurrency */
+};
+
+/* A client's numbers at one moment, for the RateLimit fields. */
+struct quota_view {
+    int64_t rate_left, rate_full_us;     /* tokens; µs until full */
+    int64_t misses_left, misses_next_us; /* searches; µs until the window ends */
+};
+
+/* Starts a request: counts it as in progress and takes one token. On a refusal nothing was taken and `retry_us` says when it
+ * could succeed. `view` is filled always. Each QUOTA_OK or QUOTA_DRY_RUN is ended by one quota_end. */
+enum quota_verdict quota_begin(struct client *client, int64_t now_us, int64_t wall_us, struct quota_view *view,
+                               int64_t *retry_us) MUST_CHECK;
+
+void quota_end(struct client *client);
+
+/* Gives the token of quota_begin back (the request was then refused for another reason). */
+void quota_return(struct client *client, int64_t now_us);
+
+/* Charges one upstream search; QUOTA_OK, QUOTA_DRY_RUN or QUOTA_MISSES. */
+enum quota_verdict quota_charge_miss(struct client *client, int64_t wall_us) MUST_CHECK;
+
+/* Returns a charge of `charged_wall_us`: Nexudus gave no usable answer. */
+void quota_refund_miss(struct client *client, int64_t charged_wall_us);
+
+void quota_look(struct client *client, int64_t now_us, int64_t wall_us, struct quota_view *view);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The clients: who they are, what they may search, how much they may ask. Filled at start, then read by all threads; the
+ * account of a client (client/quota.h) is the only thing in it that changes, under its own lock. */
+#ifndef NEXGATE_CLIENT_ROSTER_H
+#define NEXGATE_CLIENT_ROSTER_H
+
+#include "base/hash.h"
+#include "base/rate.h"
+#include "search/query.h"
+
+enum { CLIENT_NAME_MAX = 64, CLIENT_KEYS_MAX = 8, CLIENT_LOCATIONS_MAX = 1024 };
+
+struct quota_account;
+
+/* What one [client NAME] section says. */
+struct client_policy {
+    bool has_rate, has_misses;
+    struct rate rate;          /* burst included */
+    struct rate_window misses; /* upstream searches per window */
+    int64_t concurrency;       /* 0: unlimited */
+    int64_t weight;            /* share of the upstream budget, from 1 */
+    bool dry_run;
+};
+
+struct client {
+    struct slice name;
+    struct scope scope;
+    struct client_policy policy;
+    struct quota_account *account; /* owned */
+};
+
+struct roster;
+
+struct roster *roster_new(void);
+void roster_free(struct roster *roster);
+
+/* Adds a client: copies name, keys and locations (sorted here). False with the reason in `why` when the name is taken, or a key
+ * belongs to another client. */
+bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
+                const struct scope *scope, const struct client_policy *policy, char *why, size_t why_size) MUST_CHECK;
+
+/* The client of a key's SHA-256, or NULL; compares in constant time. */
+struct client *roster_find(const struct roster *roster, const uint8_t digest[HASH_SHA256_BYTES]);
+
+struct client *roster_by_name(const struct roster *roster, struct slice name);
+
+/* Walks the clients in the order they were added: NULL at the end. */
+struct client *roster_at(const struct roster *roster, size_t index);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* One request and its answer, whoever carries them: the connection fills the request, a handler (flow, admin) the answer. The
+ * exchange belongs to the connection and lives on one thread. */
+#ifndef NEXGATE_FLOW_EXCHANGE_H
+#define NEXGATE_FLOW_EXCHANGE_H
+
+#include "base/buf.h"
+#include "io/loop.h"
+
+enum {
+    EXCHANGE_BODY_SLICES_MAX = 6,
+    EXCHANGE_FIELDS_MAX = 4096,  /* bytes of header lines that a handler may add */
+    EXCHANGE_ID_MAX = 64,        /* bytes of a request id */
+    EXCHANGE_HELD_MAX = 2
+};
+
+enum exchange_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
+
+/* What the parser took from the head. Slices lie in the connection's bytes and are good until the answer was sent; a field
+ * that did not come has at == NULL; a list field that came on several lines is joined with ", ". */
+struct request {
+    enum exchange_method method;
+    struct slice method_text;
+    struct slice path;  /* as it came, not decoded */
+    struct slice query; /* without '?'; at == NULL when there is no '?' */
+    struct slice authorization, api_key;
+    struct slice cache_control, pragma;
+    struct slice if_none_match;
+    struct slice request_id;
+    struct slice prefer;
+    struct slice traceparent;
+    int64_t came_us; /* monotonic: when the head was whole */
+};
+
+struct answer {
+    int status;
+    const char *content_type; /* static text; NULL: no body type */
+    struct slice body[EXCHANGE_BODY_SLICES_MAX];
+    size_t body_count;
+    size_t body_length; /* sum, bytes; stays the GET length for HEAD */
+    struct buf fields;  /* finished header lines, each with CRLF: what the handler says beyond the connection's own */
+    struct buf text;    /* owned bytes for `body` (a problem, a page's head and tail) */
+    bool close;         /* close the connection after this answer */
+};
+
+/* What the access log and the metrics want to know. */
+struct outcome {
+    struct slice client;    /* name; empty: none */
+    const char *result;     /* "hit", "miss", …; static */
+    struct slice canonical; /* redacted before it is logged */
+    int64_t upstream_us;    /* waited for Nexudus */
+};
+
+struct exchange {
+    struct request request;
+    struct answer answer;
+    struct outcome outcome;
+    char id[EXCHANGE_ID_MAX + 1]; /* X-Request-Id: the caller's if sane, else ours */
+    size_t id_length;
+
+    /* Called once, when a handler that said false is done; never inside handler->start. */
+    void (*on_answer)(struct exchange *exchange);
+    void *connection; /* the owner's */
+
+    void *state;                                   /* the handler's, from start to finish */
+    void (*on_finish)(struct exchange *exchange);  /* set by the handler: the answer was sent, or never will be; releases
+                                                      what `body` borrowed */
+};
+
+/* Whoever answers requests. */
+struct handler {
+    /* Starts answering. True: the answer is filled in. False: `on_answer` will be called in a later turn; the request's slices
+     * must not be used after start has returned, except through what the handler copied. */
+    bool (*start)(struct handler *handler, struct exchange *exchange);
+};
+
+/* Allocated once and used for many requests one after another. */
+struct exchange *exchange_new(void);
+void exchange_free(struct exchange *exchange);
+
+/* Ready for the next request: on_finish is called, buffers keep their memory up to a bound. */
+void exchange_reset(struct exchange *exchange);
+
+/* Adds a header line to the answer: NAME ": " VALUE CRLF. The value must hold no CR or LF (asserted: ours alone). */
+void answer_field(struct answer *answer, const char *name, struct slice value);
+
+/* Makes answer->text, which is finished, the body. */
+void answer_body_text(struct answer *answer, const char *content_type);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a search: the steps in their order, and only the order. One `flow` per worker thread. */
+#ifndef NEXGATE_FLOW_FLOW_H
+#define NEXGATE_FLOW_FLOW_H
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "cache/memory.h"
+#include "client/auth.h"
+#include "flow/exchange.h"
+#include "io/mailbox.h"
+#include "upstream/fetcher.h"
+
+struct flow_options {
+    struct slice key_prefix;
+    int64_t ttl_us;
+    int64_t window; /* records */
+    size_t query_max; /* bytes of a raw query */
+};
+
+/* What a flow works with; all borrowed, all outlive it. */
+struct flow_parts {
+    const struct clock *clock;
+    const struct schema_set *schemas;
+    const struct roster *roster;
+    struct memory *memory;
+    struct fetcher *fetcher;
+    struct mailbox *mailbox; /* of this worker's loop */
+    struct log *log;
+    struct counters *counters; /* this worker's */
+};
+
+struct flow;
+
+struct flow *flow_new(const struct flow_options *options, const struct flow_parts *parts);
+void flow_free(struct flow *flow);
+
+/* The flow as a handler of the public listener. */
+struct handler *flow_handler(struct flow *flow);
+
+/* From now on new searches that would wait are refused with 503 and answers say close: the process drains. */
+void flow_drain(struct flow *flow);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening sockets and the connections accepted from them, for one worker thread. */
+#ifndef NEXGATE_FRONT_LISTENER_H
+#define NEXGATE_FRONT_LISTENER_H
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "flow/exchange.h"
+#include "front/parser.h"
+
+struct front_options {
+    struct parser_limits limits;
+    int64_t connections;             /* of the whole process */
+    int64_t connections_per_address; /* of the whole process */
+    int64_t header_timeout_us, idle_timeout_us, write_timeout_us;
+};
+
+/* Connections counted over all workers, in total and by address; the one thing the fronts share. Thread-safe. */
+struct front_census;
+
+struct front_census *front_census_new(int64_t total, int64_t per_address);
+void front_census_free(struct front_census *census);
+
+/* Opens the sockets for one address: `count` of them with SO_REUSEPORT for TCP (one a worker), or one unix socket duplicated.
+ * "host:port", "[::1]:port", "unix:/path". Fails when somebody else serves there. On success the descriptors are the caller's,
+ * on failure `why` says what the kernel said. Port 0 takes a free port, the same for all. */
+bool listener_open(const char *address, int *descriptors, size_t count, char *why, size_t why_size) MUST_CHECK;
+
+/* The address that a descriptor listens on, as text: "127.0.0.1:8080". */
+void listener_name(int descriptor, struct buf *out);
+
+/* "host:port" or "unix:/path" that only this machine can reach. */
+bool listener_is_local(const char *address);
+
+struct front;
+
+/* Serves one descriptor (taken) with one handler on one loop. The rest is borrowed. `counters` may be NULL for an admin front,
+ * whose connections are not counted in the metrics. */
+struct front *front_new(struct loop *loop, int descriptor, const struct front_options *options, struct handler *handler,
+                        struct front_census *census, struct log *log, struct counters *counters) MUST_CHECK;
+
+/* Stops accepting, closes idle connections; those with a request under way get its answer with "Connection: close".
+ * `on_drained` is called (once, in a later turn) when none is left. */
+void front_drain(struct front *front, void (*on_drained)(void *context), void *context);
+
+/* Closes everything at once. */
+void front_free(struct front *front);
+
+#endif

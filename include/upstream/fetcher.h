@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* The fetcher: everything that talks to Nexudus, on one thread. Equal questions join one flight; a flight waits for the budget,
+ * takes the token, fetches, is judged, is stored, and wakes everybody who waits for it, each on its own thread. */
+#ifndef NEXGATE_UPSTREAM_FETCHER_H
+#define NEXGATE_UPSTREAM_FETCHER_H
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "io/fetch.h"
+#include "io/mailbox.h"
+#include "search/page.h"
+#include "search/schema.h"
+#include "upstream/nexudus.h"
+#include "upstream/token.h"
+
+enum ask_verdict {
+    ASK_OK,           /* `window` is there */
+    ASK_CAPPED,       /* plan again with `cap` */
+    ASK_UNCHARGED,    /* a new flight would have been needed, and the client's misses are spent */
+    ASK_THROTTLED,    /* 503: Nexudus throttles; the wait would be too long, or the queue is full */
+    ASK_OUTAGE,       /* 503 */
+    ASK_TIMEOUT,      /* 504 */
+    ASK_REFUSED,      /* 502: our login or role was refused */
+    ASK_BROKEN,       /* 502: not a search envelope */
+    ASK_BAD_QUERY,    /* 400: Nexudus does not take this query */
+    ASK_CLOSING       /* 503: the gateway is shutting down */
+};
+
+/* What a fetched window becomes: made and stored by callbacks, since the fetcher is a sibling of the cache. */
+struct fetched {
+    struct slice key;
+    struct buf *body;          /* the callback takes it */
+    struct envelope *envelope; /* the callback takes it */
+    int64_t started_us;        /* when the call was started, monotonic */
+    bool store;
+};
+
+/* A question, embedded in who asks. Given away with fetcher_ask until `on_answer` runs. */
+struct ask {
+    /* question; the slices must live until on_answer */
+    const struct schema *schema;
+    struct slice key;
+    struct slice canonical;
+    struct window window;
+    int64_t came_us;  /* when the request came */
+    bool anew;        /* joins only a flight whose call started after came_us */
+    bool store;       /* false: no-store. A flight is stored when anybody in it wants that */
+    bool (*on_charge)(struct ask *ask); /* fetcher's thread: pays for a new flight; false refuses it */
+    void (*on_refund)(struct ask *ask); /* fetcher's thread: gives that back */
+    struct mailbox *reply_to;
+    void (*on_answer)(struct ask *ask); /* on reply_to's thread, once */
+
+    /* answer */
+    enum ask_verdict verdict;
+    void *window_entry;      /* ASK_OK: what on_fetched made, with a reference for this ask */
+    bool collapsed;          /* waited for a flight that another had started */
+    bool stored;
+    int status;              /* upstream status, 0 when there was none */
+    int64_t retry_after_us;  /* for the 503s: from now */
+    int64_t cap;             /* ASK_CAPPED */
+    char why[ENVELOPE_WHY_MAX];
+
+    /* private */
+    struct letter letter;
+    struct ask *next;
+    struct flight *flight;
+};
+
+struct fetcher_options {
+    const char *url;
+    int64_t connect_timeout_us, timeout_us;
+    int64_t budget_count, budget_interval_us; /* starts per interval */
+    int64_t max_wait_us;       /* in the queue */
+    int64_t queue;             /* flights in the queue */
+    int64_t retry_after_max_us;
+    struct token_options token;
+};
+
+/* The entry that a fetched window becomes, with one reference for the fetcher; `stored` says whether it is in the store. NULL
+ * when memory is out. */
+typedef void *(*fetched_cb)(void *context, struct fetched *fetched, bool *stored);
+
+struct fetcher_cache {
+    fetched_cb on_fetched;
+    void *(*ref)(void *entry);
+    void (*unref)(void *entry);
+    void *context;
+};
+
+struct fetcher;
+
+/* On the loop's thread, or before it runs. Everything is borrowed; texts are copied. */
+struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
+                            const struct fetcher_cache *cache, struct log *log, struct counters *counters) MUST_CHECK;
+
+/* On the loop's thread. Everybody still waiting is answered ASK_CLOSING. */
+void fetcher_free(struct fetcher *fetcher);
+
+/* Any thread. */
+void fetcher_ask(struct fetcher *fetcher, struct ask *ask);
+
+/* The largest page size that Nexudus was last seen to give for this entity, 0 when no cap is known. Any thread. */
+int64_t fetcher_cap(const struct fetcher *fetcher, const struct schema *schema);
+
+/* Whether searches can be answered now, in words for /readyz; any thread. */
+struct fetcher_view {
+    bool token_good, token_failing; /* a login worked / the last one failed */
+    int64_t pause_us;               /* what is left of a throttle's pause */
+    int64_t queued, flights;
+};
+void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view);
+
+#endif

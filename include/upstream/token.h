@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Our login at Nexudus: the password grant, the refresh grant with rotation, renewal ahead of expiry, one call at a time however
+ * many wait, and growing back-off after a failure. The only place that sees credentials and tokens. On the fetcher's thread. */
+#ifndef NEXGATE_UPSTREAM_TOKEN_H
+#define NEXGATE_UPSTREAM_TOKEN_H
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "io/fetch.h"
+
+enum {
+    TOKEN_MAX = 8192,              /* bytes of an access or refresh token */
+    TOKEN_ANSWER_MAX = 64 * 1024,  /* bytes of the token endpoint's answer */
+    TOKEN_BACKOFF_FIRST_MS = 1000, /* doubles up to a minute */
+    TOKEN_BACKOFF_MAX_MS = 60000
+};
+
+struct token_options {
+    const char *url; /* Nexudus's base URL */
+    const char *username, *password;
+    const char *client_id;   /* NULL: the server takes the user's e-mail address */
+    const char *totp_secret; /* base32; NULL: no second factor */
+    int64_t connect_timeout_us, timeout_us;
+};
+
+enum token_state {
+    TOKEN_GOOD,        /* usable now */
+    TOKEN_UNAVAILABLE, /* the identity service cannot be reached, throttles or answers nonsense */
+    TOKEN_REFUSED      /* it refused our credentials, or fresh tokens are refused */
+};
+
+/* What a waiter gets. */
+struct token_answer {
+    enum token_state state;
+    const char *authorization; /* TOKEN_GOOD: "Authorization: Bearer …", valid during the call */
+    uint64_t generation;       /* TOKEN_GOOD: which token it was */
+    int64_t retry_us;          /* otherwise: when the next attempt will be made, from now */
+};
+
+/* Embedded in who waits. */
+struct token_waiter {
+    struct token_waiter *next, *previous; /* private */
+    void (*on_token)(struct token_waiter *waiter, const struct token_answer *answer); /* once, never inside token_want */
+};
+
+struct token;
+
+/* All borrowed; texts are copied. */
+struct token *token_new(struct loop *loop, struct transport *transport, const struct token_options *options, struct log *log,
+                        struct counters *counters, struct random *random);
+
+/* Waiters are forgotten; a call under way is cancelled; secrets are wiped. */
+void token_free(struct token *token);
+
+/* Asks for a token: at the end of this turn where one is good, else after the login or refresh that is under way or that this
+ * starts. A failure that is backing off is answered at once. */
+void token_want(struct token *token, struct token_waiter *waiter);
+
+/* Stops waiting. */
+void token_leave(struct token *token, struct token_waiter *waiter);
+
+/* The token of that generation was answered 401: unless a newer one is there, it is dropped and the next want renews. A token
+ * that never worked and is refused counts as a failure and backs off: someone else is logging in with our client_id. */
+void token_refused(struct token *token, uint64_t generation);
+
+/* The token of that generation worked. */
+void token_worked(struct token *token, uint64_t generation);
+
+/* For /status and /readyz: whether a token is there, µs until it expires and until it is renewed, whether the last attempt
+ * failed. On the fetcher's thread. */
+struct token_view {
+    bool has_token, failing;
+    enum token_state state;
+    int64_t expires_us, renew_us; /* from now */
+};
+void token_look(const struct token *token, struct token_view *view);
+
+#endif
