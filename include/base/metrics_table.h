@@ -13,12 +13,13 @@
     ROW(MISSES, "nexgate_searches_total", "outcome=\"miss\"", COUNTER, "Searches by outcome.") \
     ROW(COLLAPSED, "nexgate_searches_total", "outcome=\"collapsed\"", COUNTER, "Searches by outcome.") \
     ROW(STALE, "nexgate_searches_total", "outcome=\"stale\"", COUNTER, "Searches by outcome.") \
-    ROW(NOT_MODIFIED, "nexgate_searches_total", "outcome=\"not_modified\"", COUNTER, "Searches by outcome.") \
     ROW(REFUSED_INVALID, "nexgate_searches_total", "outcome=\"invalid\"", COUNTER, "Searches by outcome.") \
     ROW(REFUSED_KEY, "nexgate_searches_total", "outcome=\"unauthorized\"", COUNTER, "Searches by outcome.") \
     ROW(REFUSED_SCOPE, "nexgate_searches_total", "outcome=\"forbidden\"", COUNTER, "Searches by outcome.") \
     ROW(REFUSED_QUOTA, "nexgate_searches_total", "outcome=\"over_quota\"", COUNTER, "Searches by outcome.") \
     ROW(FAILED, "nexgate_searches_total", "outcome=\"failed\"", COUNTER, "Searches by outcome.") \
+    ROW(NOT_FOUND, "nexgate_searches_total", "outcome=\"not_found\"", COUNTER, "Searches by outcome.") \
+    ROW(NOT_MODIFIED, "nexgate_not_modified_total", "", COUNTER, "Searches answered 304, whatever their outcome.") \
     ROW(QUOTA_DRY_RUN, "nexgate_quota_dry_run_total", "", COUNTER, "Requests a dry-run client would have been refused.") \
     ROW(UPSTREAM_SEARCHES, "nexgate_upstream_searches_total", "", COUNTER, "Search calls sent to Nexudus.") \
     ROW(UPSTREAM_OK, "nexgate_upstream_answers_total", "result=\"ok\"", COUNTER, "What became of the search calls.") \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One stored window: Nexudus's answer as it came, its index, and when it was fetched. Immutable and shared by reference count;
- * any thread may hold, read and let go. */
+/* One stored window: Nexudus's answer as it came, its index, and when it was fetched. Immutable and shared by reference
+ * count; any thread may hold, read and let go. */
 #ifndef NEXGATE_CACHE_ENTRY_H
 #define NEXGATE_CACHE_ENTRY_H
 
@@ -19,8 +19,8 @@ struct entry {
     atomic_uint references;   /* private */
 };
 
-/* A new entry with one reference. Takes what `body` and `envelope` own (both are empty afterwards), copies the key. NULL when
- * memory is out (both are freed then). */
+/* A new entry with one reference. Takes what `body` and `envelope` own (both are empty afterwards), copies the key.
+ * NULL when memory is out (both are freed then). */
 struct entry *entry_new(struct slice key, struct buf *body, struct envelope *envelope, int64_t fetched_us) MUST_CHECK;
 
 struct entry *entry_ref(struct entry *entry); /* returns it */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* May a stored window answer this request? The request's Cache-Control (RFC 9111 section 5.2.1) against an age. Pure. */
+/* May a stored window answer this request? The request's Cache-Control (RFC 9111 section 5.2.1) against an age. Pure.
+ */
 #ifndef NEXGATE_CACHE_FRESHNESS_H
 #define NEXGATE_CACHE_FRESHNESS_H
 
@@ -10,7 +11,7 @@
 /* What the request asks. Absent ages are -1. */
 struct cache_directives {
     bool no_cache, no_store, only_if_cached;
-    bool max_stale_any;  /* max-stale without a value */
+    bool max_stale_any; /* max-stale without a value */
     int64_t max_age_us, min_fresh_us, max_stale_us;
 };
 
@@ -21,8 +22,9 @@ enum freshness {
     FRESHNESS_REFUSED      /* fresh, but the request does not want it: fetch (fwd=request) */
 };
 
-/* Reads the combined field value; unknown directives are ignored, a bad number counts as 0 for max-age and min-fresh (the
- * strict side) and is ignored for max-stale. Empty text: no directives. `pragma_no_cache` counts when there is no Cache-Control. */
+/* Reads the combined field value; unknown directives are ignored. A bad number is taken on the strict side: 0 for
+ * max-age, more than anything has for min-fresh, none for max-stale. `max-age=0` means no-cache. No field (at == NULL):
+ * no directives, but for the Pragma of an old client. */
 void freshness_read(struct slice cache_control, bool pragma_no_cache, struct cache_directives *directives);
 
 enum freshness freshness_judge(const struct cache_directives *directives, int64_t age_us, int64_t ttl_us);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory store: windows by key, bounded by bytes with all overhead, shared by all threads. Sharded, one lock a shard.
- * Evicts by SIEVE (Zhang et al., NSDI 2024), which a scan of one-time searches does not empty. */
+/* The memory store: windows by key, bounded by bytes with all overhead, shared by all threads. Sharded, one lock a
+ * shard. Evicts by SIEVE (Zhang et al., NSDI 2024), which a scan of one-time searches does not empty. */
 #ifndef NEXGATE_CACHE_MEMORY_H
 #define NEXGATE_CACHE_MEMORY_H
 
@@ -21,8 +21,8 @@ void memory_free(struct memory *memory);
 /* The entry under the key with a reference for the caller, or NULL. Fresh or not is for the caller to judge. */
 struct entry *memory_get(struct memory *memory, struct slice key);
 
-/* Stores the entry (takes a reference of its own), replacing one under the same key unless that was fetched later. False when
- * it was not stored: larger than a shard, or older than what is there. */
+/* Stores the entry (takes a reference of its own), replacing one under the same key unless that was fetched later.
+ * False when it was not stored: larger than a shard, or older than what is there. */
 bool memory_put(struct memory *memory, struct entry *entry);
 
 /* Drops the key; true when it was there. */

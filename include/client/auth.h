@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Who asks: an API key presented as Bearer, as X-API-Key, or as the password of Basic (RFC 6750, RFC 7617). Remembers recent
- * credentials so that a kept-alive client is not hashed anew each time; what it remembers is compared in constant time. One
- * `auth` per thread. */
+/* Who asks: an API key presented as Bearer, as X-API-Key, or as the password of Basic (RFC 6750, RFC 7617). Remembers
+ * recent credentials so that a kept-alive client is not hashed anew each time; what it remembers is compared in
+ * constant time. One `auth` per thread. */
 #ifndef NEXGATE_CLIENT_AUTH_H
 #define NEXGATE_CLIENT_AUTH_H
 
@@ -21,7 +21,8 @@ struct auth *auth_new(const struct roster *roster); /* borrowed */
 void auth_free(struct auth *auth);
 
 /* The values of Authorization and X-API-Key; a field that did not come has at == NULL. */
-enum auth_verdict auth_check(struct auth *auth, struct slice authorization, struct slice api_key, struct client **client) MUST_CHECK;
+enum auth_verdict auth_check(struct auth *auth, struct slice authorization, struct slice api_key,
+                             struct client **client) MUST_CHECK;
 
 /* A new key: "nxg_" and 43 characters of base64url, 256 random bits; `digest` is what the configuration keeps. */
 void auth_make_key(struct buf *key, uint8_t digest[HASH_SHA256_BYTES]);

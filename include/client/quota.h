@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* How much a client may still ask: rate, upstream searches, requests in progress. Exact, in process, one short lock a client;
- * a refused call costs nothing. Any thread. */
+/* How much a client may still ask: rate, upstream searches, requests in progress. Exact, in process, one short lock a
+ * client; a refused call costs nothing. Any thread. */
 #ifndef NEXGATE_CLIENT_QUOTA_H
 #define NEXGATE_CLIENT_QUOTA_H
 
+#include "base/clock.h"
 #include "client/roster.h"
 
 struct quota_account;
@@ -13,10 +14,10 @@ void quota_account_free(struct quota_account *account);
 
 enum quota_verdict {
     QUOTA_OK,
-    QUOTA_DRY_RUN,     /* would be refused, but the client is on a dry run */
-    QUOTA_RATE,        /* refused by: rate */
-    QUOTA_MISSES,      /* refused by: misses */
-    QUOTA_CONCURRENCY  /* refused by: concurrency */
+    QUOTA_DRY_RUN,    /* would be refused, but the client is on a dry run */
+    QUOTA_RATE,       /* refused by: rate */
+    QUOTA_MISSES,     /* refused by: misses */
+    QUOTA_CONCURRENCY /* refused by: concurrency */
 };
 
 /* A client's numbers at one moment, for the RateLimit fields. */
@@ -25,8 +26,8 @@ struct quota_view {
     int64_t misses_left, misses_next_us; /* searches; µs until the window ends */
 };
 
-/* Starts a request: counts it as in progress and takes one token. On a refusal nothing was taken and `retry_us` says when it
- * could succeed. `view` is filled always. Each QUOTA_OK or QUOTA_DRY_RUN is ended by one quota_end. */
+/* Starts a request: counts it as in progress and takes one token. On a refusal nothing was taken and `retry_us` says
+ * when it could succeed. `view` is filled always. Each QUOTA_OK or QUOTA_DRY_RUN is ended by one quota_end. */
 enum quota_verdict quota_begin(struct client *client, int64_t now_us, int64_t wall_us, struct quota_view *view,
                                int64_t *retry_us) MUST_CHECK;
 

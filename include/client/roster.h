@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The clients: who they are, what they may search, how much they may ask. Filled at start, then read by all threads; the
- * account of a client (client/quota.h) is the only thing in it that changes, under its own lock. */
+/* The clients: who they are, what they may search, how much they may ask. Filled at start, then read by all threads;
+ * the account of a client (client/quota.h) is the only thing in it that changes, under its own lock. */
 #ifndef NEXGATE_CLIENT_ROSTER_H
 #define NEXGATE_CLIENT_ROSTER_H
 
@@ -34,8 +34,8 @@ struct roster;
 struct roster *roster_new(void);
 void roster_free(struct roster *roster);
 
-/* Adds a client: copies name, keys and locations (sorted here). False with the reason in `why` when the name is taken, or a key
- * belongs to another client. */
+/* Adds a client: copies name, keys and locations (sorted here). False with the reason in `why` when the name is taken,
+ * or a key belongs to another client. */
 bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
                 const struct scope *scope, const struct client_policy *policy, char *why, size_t why_size) MUST_CHECK;
 

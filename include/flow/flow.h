@@ -14,7 +14,7 @@
 struct flow_options {
     struct slice key_prefix;
     int64_t ttl_us;
-    int64_t window; /* records */
+    int64_t window;   /* records */
     size_t query_max; /* bytes of a raw query */
 };
 
@@ -37,8 +37,5 @@ void flow_free(struct flow *flow);
 
 /* The flow as a handler of the public listener. */
 struct handler *flow_handler(struct flow *flow);
-
-/* From now on new searches that would wait are refused with 503 and answers say close: the process drains. */
-void flow_drain(struct flow *flow);
 
 #endif

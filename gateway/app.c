@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* Puts the rooms together and runs them.
+ *
+ *   main thread      signals, admin listener
+ *   fetcher thread   everything that talks to Nexudus
+ *   worker threads   one per core: clients
+ *
+ * Taking apart goes in the order that leaves nobody waiting: workers drain, then all threads end; the fetcher answers
+ * what is still open; the workers hand those answers out; then everything is freed, on the main thread alone. */
+#include "app.h"
+
+#include "admin/status.h"
+#include "worker.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    WORKERS_MAX = 256,
+    ADMIN_CONNECTIONS = 256,
+    UPSTREAM_CONNECTIONS = 32 /* kept to Nexudus; its throttle allows no more to be busy */
+};
+
+struct app {
+    const struct settings *settings;
+    struct clock *clock;
+    struct log *log;
+    struct metrics *metrics;
+    struct memory *memory;
+
+    struct loop *loop; /* the main thread's */
+    struct mailbox *mailbox;
+    int signals; /* signalfd */
+    struct event *on_signal;
+    struct status *status;
+    struct front *admin;
+    struct front_census *admin_census;
+
+    struct loop *fetcher_loop;
+    struct transport *transport;
+    struct fetcher *fetcher;
+    pthread_t fetcher_thread;
+    bool fetcher_started;
+
+    struct front_census *census;
+    struct worker *workers[WORKERS_MAX];
+    struct letter drained[WORKERS_MAX];
+    size_t worker_count;
+    size_t draining; /* workers that are not empty yet */
+    bool stopping;
+    struct timer drain_timer;
+};
+
+/* The process holds the login and every client's key: no core file, no debugger of another process of ours. */
+static void harden_process(void)
+{
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* As many descriptors as the kernel lets us have: a gateway that stops accepting at 1024 helps nobody. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void *on_fetched(void *context, struct fetched *fetched, bool *stored)
+{
+    struct app *app = context;
+    struct entry *entry = entry_new(fetched->key, fetched->body, fetched->envelope, fetched->started_us);
+    *stored = entry != NULL && fetched->store && memory_put(app->memory, entry);
+    return entry;
+}
+
+static void *ref_entry(void *entry)
+{
+    return entry_ref(entry);
+}
+
+static void unref_entry(void *entry)
+{
+    entry_unref(entry);
+}
+
+static bool make_fetcher(struct app *app)
+{
+    const struct settings *settings = app->settings;
+    struct fetch_options fetch = {.connections_max = UPSTREAM_CONNECTIONS, .user_agent = "nexgate/" NEXGATE_VERSION};
+    struct fetcher_options options = {
+        .url = settings->url,
+        .connect_timeout_us = settings->connect_timeout_us,
+        .timeout_us = settings->timeout_us,
+        .budget_count = settings->budget.count,
+        .budget_interval_us = settings->budget.period_us,
+        .max_wait_us = settings->max_wait_us,
+        .queue = settings->queue,
+        .retry_after_max_us = settings->retry_after_max_us,
+        .token =
+            {
+                .url = settings->url,
+                .username = settings->username,
+                .password = settings->password,
+                .client_id = settings->client_id,
+                .totp_secret = settings->totp_secret,
+                .connect_timeout_us = settings->connect_timeout_us,
+                .timeout_us = settings->timeout_us,
+            },
+    };
+    struct fetcher_cache cache = {.on_fetched = on_fetched, .ref = ref_entry, .unref = unref_entry, .context = app};
+    app->fetcher_loop = loop_new(app->clock);
+    if (app->fetcher_loop == NULL)
+        return false;
+    app->transport = fetch_transport_new(app->fetcher_loop, &fetch);
+    if (app->transport == NULL)
+        return false;
+    app->fetcher =
+        fetcher_new(app->fetcher_loop, app->transport, &options, &cache, app->log, metrics_block(app->metrics));
+    return app->fetcher != NULL;
+}
+
+static void log_listening(struct app *app, int descriptor, const char *listener)
+{
+    struct buf name;
+    buf_init(&name, 256);
+    listener_name(descriptor, &name);
+    log_write(app->log, LOG_LEVEL_INFO, "listening",
+              LOG_FIELDS(LOG_TEXT("address", buf_slice(&name)), LOG_TEXT("listener", slice_of(listener))));
+    buf_free(&name);
+}
+
+static bool fail_listen(const char *address, const char *why)
+{
+    fprintf(stderr, "nexgate: cannot listen on %s: %s\n", address, why);
+    return false;
+}
+
+static struct front_options front_options(const struct settings *settings)
+{
+    return (struct front_options){
+        .limits = {.header_bytes = (size_t)settings->header_bytes,
+                   .query_bytes = (size_t)settings->query_bytes,
+                   .body_bytes = (size_t)settings->body_bytes},
+        .connections = settings->connections,
+        .connections_per_address = settings->connections_per_address,
+        .header_timeout_us = settings->header_timeout_us,
+        .idle_timeout_us = settings->idle_timeout_us,
+        .write_timeout_us = settings->write_timeout_us,
+    };
+}
+
+static bool make_admin(struct app *app)
+{
+    const struct settings *settings = app->settings;
+    if (settings->admin == NULL)
+        return true;
+    char why[OPTION_WHY_MAX];
+    int descriptor;
+    if (!listener_open(settings->admin, &descriptor, 1, why, sizeof(why)))
+        return fail_listen(settings->admin, why);
+    struct front_options options = front_options(settings);
+    options.connections = options.connections_per_address = ADMIN_CONNECTIONS;
+    app->admin_census = front_census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
+    log_listening(app, descriptor, "admin");
+    app->admin =
+        front_new(app->loop, descriptor, &options, status_handler(app->status), app->admin_census, app->log, NULL);
+    return app->admin != NULL;
+}
+
+static bool make_worker(struct app *app, const int *descriptors, size_t count)
+{
+    const struct settings *settings = app->settings;
+    struct flow_options flow = {
+        .key_prefix = settings->redis_prefix != NULL ? slice_of(settings->redis_prefix) : slice_make("", 0),
+        .ttl_us = settings->ttl_us,
+        .window = settings->window,
+        .query_max = (size_t)settings->query_bytes,
+    };
+    struct flow_parts parts = {
+        .clock = app->clock,
+        .schemas = settings->schemas,
+        .roster = settings->roster,
+        .memory = app->memory,
+        .fetcher = app->fetcher,
+        .log = app->log,
+        .counters = metrics_block(app->metrics),
+    };
+    struct front_options front = front_options(settings);
+    app->workers[app->worker_count] = worker_new(&flow, &parts, &front, app->census, descriptors, count);
+    if (app->workers[app->worker_count] == NULL)
+        return false;
+    app->worker_count++;
+    return true;
+}
+
+static void close_all(const int *descriptors, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        close(descriptors[i]);
+}
+
+/* Opens every address once for each worker, then gives each worker its descriptors: sockets[address * workers +
+ * worker]. */
+static bool make_workers(struct app *app, size_t workers)
+{
+    char *const *addresses = app->settings->listen_addresses;
+    int sockets[SETTINGS_LISTEN_MAX * WORKERS_MAX];
+    size_t opened = 0;
+    char why[OPTION_WHY_MAX];
+    for (; opened < SETTINGS_LISTEN_MAX && addresses[opened] != NULL; opened++) {
+        if (!listener_open(addresses[opened], sockets + opened * workers, workers, why, sizeof(why))) {
+            close_all(sockets, opened * workers);
+            return fail_listen(addresses[opened], why);
+        }
+        log_listening(app, sockets[opened * workers], "public");
+    }
+    for (size_t i = 0; i < workers; i++) {
+        int own[SETTINGS_LISTEN_MAX];
+        for (size_t address = 0; address < opened; address++)
+            own[address] = sockets[address * workers + i];
+        if (!make_worker(app, own, opened)) {
+            for (size_t rest = i + 1; rest < workers; rest++)
+                for (size_t address = 0; address < opened; address++)
+                    close(sockets[address * workers + rest]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void finish(struct app *app)
+{
+    timer_stop(app->loop, &app->drain_timer);
+    loop_stop(app->loop);
+}
+
+static void on_worker_drained(struct letter *letter, void *receiver)
+{
+    (void)letter;
+    struct app *app = receiver;
+    if (--app->draining == 0)
+        finish(app);
+}
+
+static void on_drain_timeout(struct timer *timer)
+{
+    struct app *app = MEM_OUTER(timer, struct app, drain_timer);
+    log_say(app->log, LOG_LEVEL_WARN, "drain_timeout passed: closing what is left");
+    finish(app);
+}
+
+/* The first signal drains; a second one ends at once. */
+static void stop(struct app *app)
+{
+    if (app->stopping) {
+        finish(app);
+        return;
+    }
+    app->stopping = true;
+    log_say(app->log, LOG_LEVEL_INFO, "draining");
+    status_drain(app->status);
+    app->draining = app->worker_count;
+    for (size_t i = 0; i < app->worker_count; i++) {
+        app->drained[i].on_open = on_worker_drained;
+        worker_drain(app->workers[i], app->mailbox, &app->drained[i]);
+    }
+    app->drain_timer.on_timer = on_drain_timeout;
+    timer_start(app->loop, &app->drain_timer, loop_now(app->loop) + app->settings->drain_timeout_us);
+}
+
+static void on_signal(int descriptor, short what, void *context)
+{
+    (void)what;
+    struct app *app = context;
+    struct signalfd_siginfo info;
+    while (read(descriptor, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGHUP)
+            log_say(app->log, LOG_LEVEL_WARN, "SIGHUP: reloading is not available in this version; restart instead");
+        else
+            stop(app);
+    }
+}
+
+/* Before any thread is made, so that all inherit the mask and signals arrive here alone. */
+static bool watch_signals(struct app *app)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+        return false;
+    app->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (app->signals < 0)
+        return false;
+    app->on_signal = event_new(loop_base(app->loop), app->signals, EV_READ | EV_PERSIST, on_signal, app);
+    return app->on_signal != NULL && event_add(app->on_signal, NULL) == 0;
+}
+
+static void *run_fetcher(void *context)
+{
+    loop_run(context);
+    return NULL;
+}
+
+static bool start_threads(struct app *app)
+{
+    app->fetcher_started = pthread_create(&app->fetcher_thread, NULL, run_fetcher, app->fetcher_loop) == 0;
+    if (!app->fetcher_started)
+        return false;
+    for (size_t i = 0; i < app->worker_count; i++) {
+        if (!worker_start(app->workers[i]))
+            return false;
+    }
+    return true;
+}
+
+static void follow_clock(struct app *app)
+{
+#ifdef NEXGATE_MOVABLE_CLOCK
+    const char *path = getenv("NEXGATE_CLOCK_FILE");
+    if (path != NULL && !clock_follow(app->clock, path)) {
+        fprintf(stderr, "nexgate: cannot follow the clock file %s\n", path);
+        abort();
+    }
+#else
+    (void)app;
+#endif
+}
+
+static bool start(struct app *app)
+{
+    const struct settings *settings = app->settings;
+    app->clock = clock_new();
+    follow_clock(app);
+    app->log =
+        log_new(STDERR_FILENO, (enum log_level)settings->log_level, (enum log_format)settings->log_format, app->clock);
+    app->metrics = metrics_new();
+    app->memory = memory_new((size_t)settings->memory_bytes);
+    app->loop = loop_new(app->clock);
+    if (app->loop == NULL || !watch_signals(app))
+        return false;
+    app->mailbox = mailbox_new(app->loop, app);
+    if (app->mailbox == NULL || !make_fetcher(app))
+        return false;
+    struct status_parts status = {app->clock,  app->metrics, metrics_block(app->metrics),
+                                  app->memory, app->fetcher, NEXGATE_VERSION};
+    app->status = status_new(&status);
+    app->census = front_census_new(settings->connections, settings->connections_per_address);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
+    if (workers > WORKERS_MAX)
+        workers = WORKERS_MAX;
+    return make_workers(app, workers) && make_admin(app) && start_threads(app);
+}
+
+static void take_apart(struct app *app)
+{
+    for (size_t i = 0; i < app->worker_count; i++)
+        worker_stop(app->workers[i]);
+    if (app->fetcher_started) {
+        loop_stop(app->fetcher_loop);
+        pthread_join(app->fetcher_thread, NULL);
+    }
+    if (app->fetcher != NULL)
+        fetcher_free(app->fetcher);
+    for (size_t i = 0; i < app->worker_count; i++)
+        worker_free(app->workers[i]);
+    if (app->admin != NULL)
+        front_free(app->admin);
+    status_free(app->status);
+    if (app->transport != NULL)
+        fetch_transport_free(app->transport);
+    if (app->fetcher_loop != NULL)
+        loop_free(app->fetcher_loop);
+    if (app->mailbox != NULL)
+        mailbox_free(app->mailbox);
+    if (app->on_signal != NULL)
+        event_free(app->on_signal);
+    if (app->signals >= 0)
+        close(app->signals);
+    if (app->loop != NULL)
+        loop_free(app->loop);
+    front_census_free(app->admin_census);
+    front_census_free(app->census);
+    memory_free(app->memory);
+    metrics_free(app->metrics);
+    log_free(app->log);
+    clock_free(app->clock);
+    mem_free(app);
+}
+
+int app_serve(const struct settings *settings)
+{
+    harden_process();
+    raise_descriptor_limit();
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        fprintf(stderr, "nexgate: libcurl cannot be initialised\n");
+        return 1;
+    }
+    struct app *app = mem_new(sizeof(*app));
+    app->settings = settings;
+    app->signals = -1;
+    bool started = start(app);
+    if (started) {
+        log_say(app->log, LOG_LEVEL_INFO, "serving");
+        loop_run(app->loop);
+        log_say(app->log, LOG_LEVEL_INFO, "bye");
+    }
+    take_apart(app);
+    curl_global_cleanup();
+    return started ? 0 : 1;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* One stored window and its reference count. Must not know where it is stored or whether it is fresh. */
+#include "cache/entry.h"
+
+#include <assert.h>
+#include <malloc.h>
+
+/* The key's bytes follow the struct in the same block. */
+struct entry *entry_new(struct slice key, struct buf *body, struct envelope *envelope, int64_t fetched_us)
+{
+    static atomic_uint_fast64_t last_id;
+    struct entry *entry = mem_try_new(sizeof(*entry) + key.length);
+    if (entry == NULL) {
+        buf_free(body);
+        envelope_free(envelope);
+        return NULL;
+    }
+    char *key_bytes = (char *)(entry + 1);
+    memcpy(key_bytes, key.at, key.length);
+    entry->key = slice_make(key_bytes, key.length);
+    buf_init(&entry->body, body->max);
+    buf_take(&entry->body, body);
+    entry->envelope = *envelope;
+    *envelope = (struct envelope){.records = NULL};
+    entry->fetched_us = fetched_us;
+    entry->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+    entry->bytes =
+        malloc_usable_size(entry) + malloc_usable_size(entry->body.bytes) + malloc_usable_size(entry->envelope.records);
+    atomic_init(&entry->references, 1);
+    return entry;
+}
+
+struct entry *entry_ref(struct entry *entry)
+{
+    atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+    return entry;
+}
+
+void entry_unref(struct entry *entry)
+{
+    if (entry == NULL)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel);
+    assert(before > 0);
+    if (before > 1)
+        return;
+    buf_free(&entry->body);
+    envelope_free(&entry->envelope);
+    mem_free(entry);
+}
+
+int64_t entry_age(const struct entry *entry, int64_t now_us)
+{
+    return now_us > entry->fetched_us ? now_us - entry->fetched_us : 0;
+}
+
+struct page_part entry_part(const struct entry *entry)
+{
+    return (struct page_part){&entry->envelope, buf_slice(&entry->body)};
+}

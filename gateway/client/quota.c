@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* A client's account: a token bucket, a count of upstream searches, a count of requests in progress. Must not know what
+ * a request is. */
+#include "client/quota.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A client that is over its concurrency is told to come back in a second: when a request of its own will end is not
+ * known. */
+static const int64_t CONCURRENCY_RETRY_US = CLOCK_SECOND;
+
+struct quota_account {
+    pthread_mutex_t lock; /* of the bucket and the counter; held for a few instructions */
+    struct rate_bucket bucket;
+    bool filled; /* the bucket starts full at the first request */
+    struct rate_counter misses;
+    int64_t in_progress;
+};
+
+struct quota_account *quota_account_new(void)
+{
+    struct quota_account *account = mem_new(sizeof(*account));
+    pthread_mutex_init(&account->lock, NULL);
+    return account;
+}
+
+void quota_account_free(struct quota_account *account)
+{
+    if (account == NULL)
+        return;
+    pthread_mutex_destroy(&account->lock);
+    mem_free(account);
+}
+
+/* The account, locked, with a bucket that is ready for `now_us`. */
+static struct quota_account *open_account(struct client *client, int64_t now_us)
+{
+    struct quota_account *account = client->account;
+    pthread_mutex_lock(&account->lock);
+    if (!account->filled && client->policy.has_rate) {
+        rate_fill(&client->policy.rate, &account->bucket, now_us);
+        account->filled = true;
+    }
+    return account;
+}
+
+static void fill_view(const struct client *client, const struct quota_account *account, int64_t now_us, int64_t wall_us,
+                      struct quota_view *view)
+{
+    const struct client_policy *policy = &client->policy;
+    *view = (struct quota_view){0};
+    if (policy->has_rate) {
+        view->rate_left = rate_left(&policy->rate, &account->bucket, now_us);
+        view->rate_full_us = rate_until_full(&policy->rate, &account->bucket, now_us);
+    }
+    if (policy->has_misses) {
+        view->misses_left = rate_window_left(&policy->misses, &account->misses, wall_us);
+        view->misses_next_us = rate_window_until_next(&policy->misses, wall_us);
+    }
+}
+
+/* Who refuses, if anybody; a token is taken only when nobody does. */
+static enum quota_verdict decide(const struct client_policy *policy, struct quota_account *account, int64_t now_us,
+                                 int64_t *retry_us)
+{
+    if (policy->concurrency > 0 && account->in_progress >= policy->concurrency) {
+        *retry_us = CONCURRENCY_RETRY_US;
+        return QUOTA_CONCURRENCY;
+    }
+    if (policy->has_rate && !rate_take(&policy->rate, &account->bucket, now_us, 1)) {
+        *retry_us = rate_wait(&policy->rate, &account->bucket, now_us, 1);
+        return QUOTA_RATE;
+    }
+    *retry_us = 0;
+    return QUOTA_OK;
+}
+
+enum quota_verdict quota_begin(struct client *client, int64_t now_us, int64_t wall_us, struct quota_view *view,
+                               int64_t *retry_us)
+{
+    struct quota_account *account = open_account(client, now_us);
+    enum quota_verdict verdict = decide(&client->policy, account, now_us, retry_us);
+    if (verdict != QUOTA_OK && client->policy.dry_run)
+        verdict = QUOTA_DRY_RUN;
+    if (verdict == QUOTA_OK || verdict == QUOTA_DRY_RUN)
+        account->in_progress++;
+    fill_view(client, account, now_us, wall_us, view);
+    pthread_mutex_unlock(&account->lock);
+    return verdict;
+}
+
+void quota_end(struct client *client)
+{
+    struct quota_account *account = client->account;
+    pthread_mutex_lock(&account->lock);
+    assert(account->in_progress > 0);
+    account->in_progress--;
+    pthread_mutex_unlock(&account->lock);
+}
+
+void quota_return(struct client *client, int64_t now_us)
+{
+    if (!client->policy.has_rate)
+        return;
+    struct quota_account *account = open_account(client, now_us);
+    rate_give_back(&client->policy.rate, &account->bucket, now_us, 1);
+    pthread_mutex_unlock(&account->lock);
+}
+
+enum quota_verdict quota_charge_miss(struct client *client, int64_t wall_us)
+{
+    if (!client->policy.has_misses)
+        return QUOTA_OK;
+    struct quota_account *account = client->account;
+    pthread_mutex_lock(&account->lock);
+    bool taken = rate_window_take(&client->policy.misses, &account->misses, wall_us);
+    pthread_mutex_unlock(&account->lock);
+    if (taken)
+        return QUOTA_OK;
+    return client->policy.dry_run ? QUOTA_DRY_RUN : QUOTA_MISSES;
+}
+
+void quota_refund_miss(struct client *client, int64_t charged_wall_us)
+{
+    if (!client->policy.has_misses)
+        return;
+    struct quota_account *account = client->account;
+    pthread_mutex_lock(&account->lock);
+    rate_window_give_back(&client->policy.misses, &account->misses, charged_wall_us);
+    pthread_mutex_unlock(&account->lock);
+}
+
+void quota_look(struct client *client, int64_t now_us, int64_t wall_us, struct quota_view *view)
+{
+    struct quota_account *account = open_account(client, now_us);
+    fill_view(client, account, now_us, wall_us, view);
+    pthread_mutex_unlock(&account->lock);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* The first steps of a search: who asks, what for, and whether they may. Nothing here waits, and nothing is looked up
+ * yet. */
+#include "flow/search.h"
+
+static enum step_result refuse_key(struct search *search, const char *challenge, const char *detail)
+{
+    answer_field(&search->exchange->answer, "WWW-Authenticate", slice_of(challenge));
+    search_outcome(search, METRIC_REFUSED_KEY, "unauthorized");
+    return search_fail(search, 401, -1, detail, NULL);
+}
+
+enum step_result step_authenticate(struct search *search)
+{
+    const struct request *request = &search->exchange->request;
+    switch (auth_check(search->flow->auth, request->authorization, request->api_key, &search->client)) {
+    case AUTH_KNOWN:
+        search->exchange->outcome.client = search->client->name;
+        return STEP_NEXT;
+    case AUTH_MISSING:
+        return refuse_key(
+            search, "Bearer realm=\"nexgate\"",
+            "no API key: send it as Authorization: Bearer KEY, as X-API-Key: KEY, or as the password of Basic");
+    case AUTH_INVALID:
+        break;
+    }
+    return refuse_key(search, "Bearer realm=\"nexgate\", error=\"invalid_token\"", "the API key is not known here");
+}
+
+/* The quota as it stands, for answers that take nothing from it. */
+static void look_at_quota(struct search *search)
+{
+    int64_t wall_us = search->client->policy.has_misses ? clock_wall(search->flow->parts.clock) : 0;
+    quota_look(search->client, search->now_us, wall_us, &search->quota);
+}
+
+enum step_result step_route(struct search *search)
+{
+    const struct request *request = &search->exchange->request;
+    search->schema = schema_set_by_path(search->flow->parts.schemas, request->path);
+    if (search->schema == NULL) {
+        look_at_quota(search);
+        search_outcome(search, METRIC_NOT_FOUND, "not_found");
+        return search_fail(search, 404, -1, "nothing is served at this path", NULL);
+    }
+    if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
+        look_at_quota(search);
+        answer_field(&search->exchange->answer, "Allow", slice_of("GET, HEAD"));
+        search_outcome(search, METRIC_REFUSED_INVALID, "invalid");
+        return search_fail(search, 405, -1, "only GET and HEAD are served here", NULL);
+    }
+    return STEP_NEXT;
+}
+
+enum step_result step_normalise(struct search *search)
+{
+    const struct request *request = &search->exchange->request;
+    struct query_error error;
+    enum query_verdict verdict = query_normalise(search->schema, &search->client->scope, request->query,
+                                                 &search->canonical, &search->query, &error);
+    if (verdict == QUERY_OK) {
+        search->exchange->outcome.canonical = search->query.canonical;
+        freshness_read(request->cache_control, slice_equal_nocase(request->pragma, slice_of("no-cache")),
+                       &search->directives);
+        return STEP_NEXT;
+    }
+    look_at_quota(search);
+    struct problem_extra extra = {.query = &error};
+    if (verdict == QUERY_FORBIDDEN) {
+        search_outcome(search, METRIC_REFUSED_SCOPE, "forbidden");
+        return search_fail(search, 403, -1, error.detail, &extra);
+    }
+    search_outcome(search, METRIC_REFUSED_INVALID, "invalid");
+    return search_fail(search, 400, -1, error.detail, &extra);
+}
+
+/* A dry run can refuse thousands of times a second; one line a second says how often it did. */
+static void log_dry_run(struct search *search)
+{
+    struct flow *flow = search->flow;
+    counters_add(flow->parts.counters, METRIC_QUOTA_DRY_RUN, 1);
+    flow->dry_run_unlogged++;
+    if (flow->dry_run_logged_us != 0 && search->now_us - flow->dry_run_logged_us < CLOCK_SECOND)
+        return;
+    log_write(flow->parts.log, LOG_LEVEL_INFO, "dry run: this request is over quota",
+              LOG_FIELDS(LOG_TEXT("client", search->client->name), LOG_NUMBER("refusals", flow->dry_run_unlogged)));
+    flow->dry_run_logged_us = search->now_us;
+    flow->dry_run_unlogged = 0;
+}
+
+enum step_result step_quota(struct search *search)
+{
+    struct client *client = search->client;
+    int64_t wall_us = client->policy.has_misses ? clock_wall(search->flow->parts.clock) : 0;
+    int64_t retry_us;
+    struct problem_extra extra = {0};
+    const char *detail;
+    switch (quota_begin(client, search->now_us, wall_us, &search->quota, &retry_us)) {
+    case QUOTA_DRY_RUN:
+        log_dry_run(search);
+        search->in_progress = true;
+        return STEP_NEXT;
+    case QUOTA_RATE:
+        extra.violated_policy = "rate";
+        detail = "more requests than this client's rate allows";
+        break;
+    case QUOTA_CONCURRENCY:
+        extra.violated_policy = "concurrency";
+        detail = "more requests at the same time than this client may have in progress";
+        break;
+    case QUOTA_OK:
+    default:
+        search->in_progress = true;
+        return STEP_NEXT;
+    }
+    search_outcome(search, METRIC_REFUSED_QUOTA, "over_quota");
+    return search_fail(search, 429, retry_us, detail, &extra);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* The last step of a search: the page, its validators, and the fields that say how it came about; and the errors. Must
+ * not know how bytes reach the client. */
+#include "flow/search.h"
+
+#include "base/codec.h"
+
+#include <stdio.h>
+
+enum {
+    ETAG_LENGTH = 34, /* two quotes and 32 hex digits */
+    NUMBERS_MAX = 160 /* bytes of one field made of our own words and numbers */
+};
+
+static const char *forward_name(enum forward_reason reason)
+{
+    switch (reason) {
+    case FORWARD_REQUEST:
+        return "request";
+    case FORWARD_STALE:
+        return "stale";
+    case FORWARD_URI_MISS:
+        return "uri-miss";
+    case FORWARD_NONE:
+        break;
+    }
+    return "none";
+}
+
+/* RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11), for what the client's policy sets. */
+static void say_quota(struct search *search)
+{
+    const struct client_policy *policy = &search->client->policy;
+    if (!policy->has_rate && !policy->has_misses)
+        return;
+    struct buf *fields = &search->exchange->answer.fields;
+    const char *comma = "";
+    buf_add_text(fields, "RateLimit-Policy: ");
+    if (policy->has_rate) {
+        const struct rate *rate = &policy->rate;
+        int64_t fill_us = (rate->burst * rate->period_us + rate->count - 1) / rate->count;
+        buf_add_text(fields, "\"rate\";q=");
+        buf_add_integer(fields, rate->burst);
+        buf_add_text(fields, ";w=");
+        buf_add_integer(fields, clock_seconds_up(fill_us));
+        comma = ", ";
+    }
+    if (policy->has_misses) {
+        buf_add_text(fields, comma);
+        buf_add_text(fields, "\"misses\";q=");
+        buf_add_integer(fields, policy->misses.limit);
+        buf_add_text(fields, ";w=");
+        buf_add_integer(fields, clock_seconds_up(policy->misses.period_us));
+    }
+    comma = "";
+    buf_add_text(fields, "\r\nRateLimit: ");
+    if (policy->has_rate) {
+        buf_add_text(fields, "\"rate\";r=");
+        buf_add_integer(fields, search->quota.rate_left);
+        buf_add_text(fields, ";t=");
+        buf_add_integer(fields, clock_seconds_up(search->quota.rate_full_us));
+        comma = ", ";
+    }
+    if (policy->has_misses) {
+        buf_add_text(fields, comma);
+        buf_add_text(fields, "\"misses\";r=");
+        buf_add_integer(fields, search->quota.misses_left);
+        buf_add_text(fields, ";t=");
+        buf_add_integer(fields, clock_seconds_up(search->quota.misses_next_us));
+    }
+    buf_add_text(fields, "\r\n");
+}
+
+enum step_result search_fail(struct search *search, int status, int64_t retry_us, const char *detail,
+                             const struct problem_extra *extra)
+{
+    struct answer *answer = &search->exchange->answer;
+    if (search->client != NULL)
+        say_quota(search);
+    if (retry_us >= 0) {
+        int64_t seconds = clock_seconds_up(retry_us);
+        char text[24];
+        snprintf(text, sizeof(text), "%lld", (long long)(seconds > 0 ? seconds : 1));
+        answer_field(answer, "Retry-After", slice_of(text));
+    }
+    problem_answer(search->exchange, status, detail, extra);
+    return STEP_DONE;
+}
+
+/* A miss that the client may not pay for: the request costs nothing. */
+static enum step_result fail_uncharged(struct search *search)
+{
+    int64_t wall_us = clock_wall(search->flow->parts.clock);
+    quota_return(search->client, search->now_us);
+    quota_look(search->client, search->now_us, wall_us, &search->quota);
+    search_outcome(search, METRIC_REFUSED_QUOTA, "over_quota");
+    struct problem_extra extra = {.violated_policy = "misses"};
+    return search_fail(search, 429, search->quota.misses_next_us,
+                       "this client's upstream searches are spent; what is stored is still served", &extra);
+}
+
+/* Cache-Status of a search that was forwarded and got nothing. */
+static void say_failed_forward(struct search *search)
+{
+    const struct ask *ask = &search->ask;
+    struct buf *fields = &search->exchange->answer.fields;
+    buf_add_text(fields, "Cache-Status: nexgate; fwd=");
+    buf_add_text(fields, forward_name(search->parts[search->asked_part].reason));
+    if (ask->status > 0) {
+        buf_add_text(fields, "; fwd-status=");
+        buf_add_integer(fields, ask->status);
+    }
+    if (ask->collapsed)
+        buf_add_text(fields, "; collapsed");
+    buf_add_text(fields, "\r\n");
+}
+
+enum step_result search_fail_ask(struct search *search)
+{
+    const struct ask *ask = &search->ask;
+    if (ask->verdict == ASK_UNCHARGED)
+        return fail_uncharged(search);
+    if (search->client->policy.has_rate)
+        quota_look(search->client, search->now_us, clock_wall(search->flow->parts.clock), &search->quota);
+    say_failed_forward(search);
+    search_outcome(search, METRIC_FAILED, "failed");
+    switch (ask->verdict) {
+    case ASK_THROTTLED:
+    case ASK_OUTAGE:
+    case ASK_CLOSING:
+        return search_fail(search, 503, ask->retry_after_us, ask->why, NULL);
+    case ASK_TIMEOUT:
+        return search_fail(search, 504, -1, ask->why, NULL);
+    case ASK_BAD_QUERY:
+        return search_fail(search, 400, -1, ask->why, NULL);
+    case ASK_CAPPED:
+        return search_fail(search, 502, -1, "Nexudus names another page size each time it is asked", NULL);
+    case ASK_OK:
+    case ASK_UNCHARGED:
+    case ASK_REFUSED:
+    case ASK_BROKEN:
+        break;
+    }
+    return search_fail(search, 502, -1, ask->why, NULL);
+}
+
+static void write_etag(struct hash128 digest, char etag[ETAG_LENGTH + 1])
+{
+    snprintf(etag, ETAG_LENGTH + 1, "\"%016llx%016llx\"", (unsigned long long)digest.high,
+             (unsigned long long)digest.low);
+}
+
+/* RFC 9110 section 13.1.2: any member of the list equal by weak comparison, or '*'. */
+static bool none_match_holds(struct slice field, struct slice etag)
+{
+    struct slice rest = slice_trim(field);
+    if (slice_is(rest, "*"))
+        return false;
+    struct slice member;
+    while (slice_cut(&rest, ',',
+                     &member)) { /* our tags hold no comma, so a cut inside another's tag cannot make one of ours */
+        member = slice_trim(member);
+        if (member.length > 2 && member.at[0] == 'W' && member.at[1] == '/')
+            member = slice_make(member.at + 2, member.length - 2);
+        if (slice_equal(member, etag))
+            return false;
+    }
+    return true;
+}
+
+/* The part that decides what the page says of itself, and the age of the older window. */
+struct provenance {
+    const struct search_part *forwarded; /* the first part that was not a hit; NULL: a hit */
+    bool collapsed, stored;
+    int64_t age_us;
+};
+
+static void trace(const struct search *search, struct provenance *provenance)
+{
+    *provenance = (struct provenance){.stored = true};
+    for (size_t i = 0; i < search->part_count; i++) {
+        const struct search_part *part = &search->parts[i];
+        int64_t age_us = entry_age(part->entry, search->now_us);
+        if (age_us > provenance->age_us)
+            provenance->age_us = age_us;
+        if (part->reason == FORWARD_NONE)
+            continue;
+        if (provenance->forwarded == NULL || part->reason > provenance->forwarded->reason)
+            provenance->forwarded = part;
+        provenance->collapsed |= part->collapsed;
+        provenance->stored &= part->stored;
+    }
+}
+
+/* Age, Cache-Control and Cache-Status (RFC 9111, RFC 9211). */
+static void say_provenance(struct search *search, const struct provenance *provenance)
+{
+    struct buf *fields = &search->exchange->answer.fields;
+    int64_t age = provenance->age_us / CLOCK_SECOND;
+    int64_t ttl = search->flow->options.ttl_us / CLOCK_SECOND;
+    bool stale = provenance->age_us >= search->flow->options.ttl_us;
+    buf_add_text(fields, "Age: ");
+    buf_add_integer(fields, age);
+    buf_add_text(fields, "\r\nCache-Control: private, max-age=");
+    buf_add_integer(fields, stale ? 0 : ttl);
+    buf_add_text(fields, "\r\nCache-Status: nexgate; ");
+    if (provenance->forwarded == NULL) {
+        buf_add_text(fields, "hit; ttl=");
+        buf_add_integer(fields, ttl - age);
+    } else {
+        buf_add_text(fields, "fwd=");
+        buf_add_text(fields, forward_name(provenance->forwarded->reason));
+        buf_add_text(fields, "; fwd-status=200");
+        if (provenance->stored)
+            buf_add_text(fields, "; stored");
+        if (provenance->collapsed)
+            buf_add_text(fields, "; collapsed");
+    }
+    buf_add_text(fields, "\r\nNo-Vary-Search: key-order\r\n");
+}
+
+static void count(struct search *search, const struct provenance *provenance)
+{
+    if (provenance->forwarded == NULL && provenance->age_us >= search->flow->options.ttl_us)
+        search_outcome(search, METRIC_STALE, "stale");
+    else if (provenance->forwarded == NULL)
+        search_outcome(search, METRIC_HITS, "hit");
+    else if (provenance->collapsed)
+        search_outcome(search, METRIC_COLLAPSED, "collapsed");
+    else
+        search_outcome(search, METRIC_MISSES, "miss");
+}
+
+enum step_result step_reply(struct search *search)
+{
+    struct answer *answer = &search->exchange->answer;
+    struct page_part parts[PAGE_WINDOWS_MAX];
+    for (size_t i = 0; i < search->part_count; i++)
+        parts[i] = entry_part(search->parts[i].entry);
+    struct page page;
+    if (!page_cut(&search->plan, parts, search->part_count, &answer->text, &page)) {
+        search_outcome(search, METRIC_FAILED, "failed");
+        return search_fail(search, 502, -1, "the answer's envelope is larger than this gateway keeps", NULL);
+    }
+    struct provenance provenance;
+    trace(search, &provenance);
+    count(search, &provenance);
+
+    char etag[ETAG_LENGTH + 1];
+    write_etag(page.digest, etag);
+    say_quota(search);
+    answer_field(answer, "ETag", slice_make(etag, ETAG_LENGTH));
+    say_provenance(search, &provenance);
+
+    struct slice if_none_match = search->exchange->request.if_none_match;
+    if (if_none_match.at != NULL && !none_match_holds(if_none_match, slice_make(etag, ETAG_LENGTH))) {
+        counters_add(search->flow->parts.counters, METRIC_NOT_MODIFIED, 1);
+        answer->status = 304;
+        return STEP_DONE;
+    }
+    answer->status = 200;
+    answer->content_type = "application/json; charset=utf-8";
+    answer->body_count = page.slice_count;
+    answer->body_length = page.length;
+    for (size_t i = 0; i < page.slice_count; i++)
+        answer->body[i] = page.slices[i];
+    return STEP_DONE;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the configuration file line by line against the table of settings, then checks what no single line can say.
+ * Must not start anything. */
+#include "settings.h"
+
+#include "base/codec.h"
+#include "base/ini.h"
+#include "base/nearest.h"
+#include "front/listener.h"
+#include "settings_client.h"
+#include "settings_table.h"
+
+#include <stdio.h>
+
+enum { SETTINGS_ROWS_MAX = 128 };
+
+static const struct slice CLIENT_HEAD = SLICE("client ");
+
+/* The state of reading one file. */
+struct reader {
+    struct settings *settings;
+    struct complaints *complaints;
+    const char *file;
+    bool seen[SETTINGS_ROWS_MAX]; /* by row of the table */
+
+    bool in_client; /* a [client NAME] section is open */
+    char client_name[CLIENT_NAME_MAX + 1];
+    size_t client_line;
+    struct client_settings client;
+    bool client_seen[SETTINGS_ROWS_MAX];
+};
+
+/* Ends the open client section, if any. */
+static void close_client(struct reader *reader)
+{
+    if (!reader->in_client)
+        return;
+    settings_add_client(reader->settings->roster, slice_of(reader->client_name), &reader->client, reader->file,
+                        reader->client_line, reader->complaints);
+    options_free(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client);
+    reader->in_client = false;
+}
+
+/* A name goes into logs and metrics: letters, digits, '.', '_' and '-'. */
+static bool is_client_name(struct slice name)
+{
+    if (name.length == 0 || name.length > CLIENT_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.length; i++) {
+        char c = name.at[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+static void open_client(struct reader *reader, const struct ini_line *line)
+{
+    struct slice name = slice_make(line->section.at + CLIENT_HEAD.length, line->section.length - CLIENT_HEAD.length);
+    if (!is_client_name(name)) {
+        complaints_error(reader->complaints, line->file, line->line,
+                         "client: expected a name of at most %d letters, digits, '.', '_' and '-'", CLIENT_NAME_MAX);
+        name = slice_of("unnamed");
+    }
+    reader->in_client = true;
+    reader->client_line = line->line;
+    snprintf(reader->client_name, sizeof(reader->client_name), "%.*s", (int)name.length, name.at);
+    memset(reader->client_seen, 0, sizeof(reader->client_seen));
+    options_defaults(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client);
+}
+
+static void check_section(struct reader *reader, const struct ini_line *line)
+{
+    struct nearest nearest;
+    nearest_init(&nearest, line->section);
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        struct slice known = slice_of(SETTINGS_TABLE[i].section);
+        if (slice_equal(known, line->section))
+            return;
+        nearest_consider(&nearest, known);
+    }
+    nearest_consider(&nearest, slice_of("client NAME"));
+    if (nearest.best.length > 0)
+        complaints_error(reader->complaints, line->file, line->line, "unknown section [%.*s]; did you mean [%.*s]?",
+                         (int)line->section.length, line->section.at, (int)nearest.best.length, nearest.best.at);
+    else
+        complaints_error(reader->complaints, line->file, line->line, "unknown section [%.*s]",
+                         (int)line->section.length, line->section.at);
+}
+
+static void on_heading(struct reader *reader, const struct ini_line *line)
+{
+    close_client(reader);
+    if (slice_starts_with(line->section, CLIENT_HEAD))
+        open_client(reader, line);
+    else
+        check_section(reader, line);
+}
+
+/* Where a setting of the open section goes. */
+struct target {
+    const struct option *table;
+    size_t count;
+    struct slice section;
+    void *values;
+    bool *seen;
+};
+
+static void complain_unknown(struct reader *reader, const struct ini_line *line, const struct target *target)
+{
+    const char *nearest = options_nearest(target->table, target->count, target->section, line->name);
+    if (nearest != NULL)
+        complaints_error(reader->complaints, line->file, line->line, "unknown setting %.*s in [%.*s]; did you mean %s?",
+                         (int)line->name.length, line->name.at, (int)line->section.length, line->section.at, nearest);
+    else
+        complaints_error(reader->complaints, line->file, line->line, "unknown setting %.*s in [%.*s]",
+                         (int)line->name.length, line->name.at, (int)line->section.length, line->section.at);
+}
+
+/* NAME, or NAME_file for a secret. */
+static const struct option *find_row(const struct target *target, struct slice name, bool *from_file)
+{
+    static const struct slice suffix = SLICE("_file");
+    *from_file = false;
+    const struct option *row = options_find(target->table, target->count, target->section, name);
+    if (row != NULL || name.length <= suffix.length)
+        return row;
+    struct slice stem = slice_make(name.at, name.length - suffix.length);
+    if (!slice_equal(slice_make(name.at + stem.length, suffix.length), suffix))
+        return NULL;
+    row = options_find(target->table, target->count, target->section, stem);
+    *from_file = true;
+    return row != NULL && (row->flags & OPTION_SECRET) != 0 ? row : NULL;
+}
+
+static void set_row(struct reader *reader, const struct ini_line *line, const struct target *target,
+                    const struct option *row, bool from_file)
+{
+    char why[OPTION_WHY_MAX];
+    struct slice value = line->value;
+    struct buf secret;
+    buf_init(&secret, INI_VALUE_MAX);
+    bool good = true;
+    if (from_file) {
+        char path[4096];
+        snprintf(path, sizeof(path), "%.*s", (int)line->value.length, line->value.at);
+        good = ini_read_secret(path, &secret, why, sizeof(why));
+        value = buf_slice(&secret);
+    }
+    if (!good || !option_set(row, target->values, value, why))
+        complaints_error(reader->complaints, line->file, line->line, "%.*s: %s", (int)line->name.length, line->name.at,
+                         why);
+    if (secret.bytes != NULL)
+        mem_wipe(secret.bytes, secret.length);
+    buf_free(&secret);
+}
+
+static void on_setting(struct reader *reader, const struct ini_line *line)
+{
+    struct target target = {SETTINGS_TABLE, SETTINGS_COUNT, line->section, reader->settings, reader->seen};
+    if (reader->in_client)
+        target = (struct target){SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, slice_of("client NAME"), &reader->client,
+                                 reader->client_seen};
+    bool from_file;
+    const struct option *row = find_row(&target, line->name, &from_file);
+    if (row == NULL) {
+        complain_unknown(reader, line, &target);
+        return;
+    }
+    size_t number = (size_t)(row - target.table);
+    if (target.seen[number]) {
+        complaints_error(reader->complaints, line->file, line->line, "%s was given before in [%.*s]", row->name,
+                         (int)line->section.length, line->section.at);
+        return;
+    }
+    target.seen[number] = true;
+    set_row(reader, line, &target, row, from_file);
+}
+
+static void on_line(void *context, const struct ini_line *line)
+{
+    struct reader *reader = context;
+    if (line->name.length == 0)
+        on_heading(reader, line);
+    else
+        on_setting(reader, line);
+}
+
+static void check_listen(struct settings *settings, const char *file, struct complaints *complaints)
+{
+    struct slice rest = settings->listen != NULL ? slice_of(settings->listen) : slice_make(NULL, 0);
+    struct slice item;
+    size_t count = 0;
+    while (slice_cut(&rest, ',', &item)) {
+        item = slice_trim(item);
+        if (item.length == 0 || count == SETTINGS_LISTEN_MAX) {
+            complaints_error(complaints, file, 0, "listen: expected 1 to %d addresses separated by commas",
+                             SETTINGS_LISTEN_MAX);
+            return;
+        }
+        settings->listen_addresses[count++] = mem_copy_text(item.at, item.length);
+    }
+    if (count == 0)
+        complaints_error(complaints, file, 0, "listen: expected an address");
+}
+
+static void check_admin(struct settings *settings, const char *file, struct complaints *complaints)
+{
+    if (settings->admin_key != NULL) {
+        settings->has_admin_key = settings_read_digest(slice_of(settings->admin_key), settings->admin_key_digest);
+        if (!settings->has_admin_key)
+            complaints_error(complaints, file, 0,
+                             "admin_key: expected sha256: and 64 hex digits, as `nexgate keygen` prints them");
+    }
+    if (settings->admin != NULL && !settings->has_admin_key && !listener_is_local(settings->admin))
+        complaints_error(complaints, file, 0, "admin: an address that other machines reach needs an admin_key");
+}
+
+static void check_nexudus(struct settings *settings, const char *file, struct complaints *complaints)
+{
+    struct slice url = settings->url != NULL ? slice_of(settings->url) : slice_make(NULL, 0);
+    bool plain = slice_starts_with(url, slice_of("http://"));
+    if (!plain && !slice_starts_with(url, slice_of("https://")))
+        complaints_error(complaints, file, 0, "url: expected https://HOST (or http:// for a simulator)");
+    if (plain && !slice_starts_with(url, slice_of("http://127.")) &&
+        !slice_starts_with(url, slice_of("http://localhost")) && !slice_starts_with(url, slice_of("http://[::1]")))
+        complaints_warn(complaints, file, 0, "url: the login is sent over http:// in clear");
+    for (size_t i = 0; i < url.length; i++) {
+        if ((unsigned char)url.at[i] <= ' ' || url.at[i] == '?' || url.at[i] == '#' || url.at[i] == '@') {
+            complaints_error(complaints, file, 0, "url: expected scheme, host, port and at most a path");
+            break;
+        }
+    }
+    if (settings->username == NULL || settings->password == NULL)
+        complaints_error(complaints, file, 0, "[nexudus] username and password are needed to log in");
+    struct buf secret;
+    buf_init(&secret, 256);
+    if (settings->totp_secret != NULL &&
+        (!codec_unbase32(slice_of(settings->totp_secret), &secret) || secret.length < 10))
+        complaints_error(complaints, file, 0, "totp_secret: expected at least 16 base32 characters");
+    if (secret.bytes != NULL)
+        mem_wipe(secret.bytes, secret.length);
+    buf_free(&secret);
+}
+
+static void add_builtin(struct settings *settings, struct complaints *complaints)
+{
+    settings->schemas = schema_set_new();
+    bool added = schema_set_add(settings->schemas, schema_builtin_webhooks(), "(built in)", complaints);
+    (void)added; /* an empty set refuses nothing */
+}
+
+void settings_defaults(struct settings *settings)
+{
+    struct complaints none;
+    complaints_init(&none);
+    memset(settings, 0, sizeof(*settings));
+    options_defaults(SETTINGS_TABLE, SETTINGS_COUNT, settings);
+    settings->roster = roster_new();
+    add_builtin(settings, &none);
+    complaints_free(&none);
+}
+
+bool settings_read(const char *path, struct settings *settings, struct complaints *complaints)
+{
+    settings_defaults(settings);
+    struct reader *reader = mem_new(sizeof(*reader));
+    reader->settings = settings;
+    reader->complaints = complaints;
+    reader->file = path;
+    bool read = ini_read(path, on_line, reader, complaints);
+    close_client(reader);
+    mem_free(reader);
+    if (!read && complaints->errors == 0)
+        return false;
+
+    check_listen(settings, path, complaints);
+    check_admin(settings, path, complaints);
+    check_nexudus(settings, path, complaints);
+    if (settings->entities != NULL && !schema_set_add_folder(settings->schemas, settings->entities, complaints))
+        complaints_error(complaints, path, 0, "entities: not all schemas of the folder could be read");
+    if (roster_at(settings->roster, 0) == NULL && complaints->errors == 0)
+        complaints_warn(complaints, path, 0, "there is no [client NAME] section: every search will be refused");
+    return complaints->errors == 0;
+}
+
+bool settings_load(const char *path, struct settings *settings)
+{
+    struct complaints complaints;
+    complaints_init(&complaints);
+    bool good = settings_read(path, settings, &complaints);
+    if (complaints.text.length > 0)
+        fwrite(complaints.text.bytes, 1, complaints.text.length, stderr);
+    complaints_free(&complaints);
+    return good;
+}
+
+void settings_free(struct settings *settings)
+{
+    for (size_t i = 0; i < SETTINGS_LISTEN_MAX; i++)
+        mem_free(settings->listen_addresses[i]);
+    schema_set_free(settings->schemas);
+    roster_free(settings->roster);
+    options_free(SETTINGS_TABLE, SETTINGS_COUNT, settings);
+    memset(settings, 0, sizeof(*settings));
+}
+
+void settings_list(struct buf *out)
+{
+    options_list(SETTINGS_TABLE, SETTINGS_COUNT, out);
+    options_list(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, out);
+}

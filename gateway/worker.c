@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* One worker thread. Owns what belongs to that thread alone; must not know what a search is. */
+#include "worker.h"
+
+#include "settings.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+struct worker {
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct flow *flow;
+    struct front *fronts[SETTINGS_LISTEN_MAX];
+    size_t front_count;
+    pthread_t thread;
+    bool started;
+
+    struct letter drain; /* main → worker */
+    struct mailbox *reply_to;
+    struct letter *done;
+    size_t draining; /* fronts that are not empty yet */
+};
+
+static bool add_fronts(struct worker *worker, const struct front_options *options, struct front_census *census,
+                       const struct flow_parts *parts, const int *descriptors, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        worker->fronts[i] = front_new(worker->loop, descriptors[i], options, flow_handler(worker->flow), census,
+                                      parts->log, parts->counters);
+        if (worker->fronts[i] == NULL) {
+            for (size_t rest = i + 1; rest < count; rest++)
+                close(descriptors[rest]);
+            return false;
+        }
+        worker->front_count = i + 1;
+    }
+    return true;
+}
+
+struct worker *worker_new(const struct flow_options *flow, const struct flow_parts *parts,
+                          const struct front_options *front, struct front_census *census, const int *descriptors,
+                          size_t descriptor_count)
+{
+    struct worker *worker = mem_new(sizeof(*worker));
+    struct flow_parts own = *parts;
+    worker->loop = loop_new(parts->clock);
+    if (worker->loop != NULL)
+        worker->mailbox = mailbox_new(worker->loop, worker);
+    if (worker->mailbox == NULL) {
+        for (size_t i = 0; i < descriptor_count; i++)
+            close(descriptors[i]);
+        worker_free(worker);
+        return NULL;
+    }
+    own.mailbox = worker->mailbox;
+    worker->flow = flow_new(flow, &own);
+    if (!add_fronts(worker, front, census, parts, descriptors, descriptor_count)) {
+        worker_free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+static void *run(void *context)
+{
+    struct worker *worker = context;
+    loop_run(worker->loop);
+    return NULL;
+}
+
+bool worker_start(struct worker *worker)
+{
+    worker->started = pthread_create(&worker->thread, NULL, run, worker) == 0;
+    return worker->started;
+}
+
+static void on_drained(void *context)
+{
+    struct worker *worker = context;
+    if (--worker->draining == 0)
+        mailbox_post(worker->reply_to, worker->done);
+}
+
+static void on_drain(struct letter *letter, void *receiver)
+{
+    (void)letter;
+    struct worker *worker = receiver;
+    worker->draining = worker->front_count;
+    for (size_t i = 0; i < worker->front_count; i++)
+        front_drain(worker->fronts[i], on_drained, worker);
+}
+
+void worker_drain(struct worker *worker, struct mailbox *reply_to, struct letter *done)
+{
+    worker->reply_to = reply_to;
+    worker->done = done;
+    worker->drain.on_open = on_drain;
+    mailbox_post(worker->mailbox, &worker->drain);
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (!worker->started)
+        return;
+    loop_stop(worker->loop);
+    pthread_join(worker->thread, NULL);
+    worker->started = false;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    /* Answers that came after the thread had ended still have to find their connections alive. */
+    while (worker->loop != NULL && loop_turn(worker->loop))
+        ;
+    for (size_t i = 0; i < worker->front_count; i++)
+        front_free(worker->fronts[i]);
+    flow_free(worker->flow);
+    if (worker->mailbox != NULL)
+        mailbox_free(worker->mailbox);
+    if (worker->loop != NULL)
+        loop_free(worker->loop);
+    mem_free(worker);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* One search under way: what the steps of the flow hand to each other. Private to flow/. It is made when a request for
+ * a search comes, is the exchange's state until the answer was sent, and is used again for the next one. */
+#ifndef NEXGATE_FLOW_SEARCH_H
+#define NEXGATE_FLOW_SEARCH_H
+
+#include "cache/freshness.h"
+#include "client/quota.h"
+#include "flow/flow.h"
+#include "flow/problem.h"
+#include "search/key.h"
+
+/* Why a window was not served from the store; the order is the one in which a page of two windows reports them. */
+enum forward_reason { FORWARD_NONE, FORWARD_REQUEST, FORWARD_STALE, FORWARD_URI_MISS };
+
+/* One of the windows that a page lies in. */
+struct search_part {
+    struct buf key;
+    struct entry *entry; /* a reference of ours; NULL until it is gathered */
+    enum forward_reason reason;
+    bool collapsed, stored; /* of the forward */
+};
+
+struct search {
+    struct flow *flow;
+    struct exchange *exchange;
+    struct search *next; /* in the pool */
+    size_t step;         /* the step that runs, or is resumed */
+    int64_t now_us;      /* of this turn: set at the start and at each resumption */
+
+    struct client *client;   /* NULL until authenticated */
+    bool in_progress;        /* quota_begin was passed, quota_end is owed */
+    struct quota_view quota; /* for the RateLimit fields */
+    const struct schema *schema;
+    struct buf canonical;
+    struct query query;
+    struct cache_directives directives;
+    struct buf if_none_match; /* a copy: the request's bytes are gone after a wait */
+    bool has_if_none_match;
+
+    struct page_plan plan;
+    struct search_part parts[PAGE_WINDOWS_MAX];
+    size_t part_count; /* parts that the page needs: 1 or 2 */
+    unsigned replans;  /* caps learnt on the way */
+    bool refetched;    /* the older of two disagreeing windows was fetched again */
+    bool alone;        /* the page is asked for as a window of its own */
+
+    struct ask ask;          /* the question under way */
+    bool asked;              /* it was given away, and its answer was not looked at yet */
+    size_t asked_part;       /* which part it is for */
+    int64_t charged_wall_us; /* when the ask's flight was charged to the client */
+};
+
+enum step_result {
+    STEP_NEXT, /* on to the next step */
+    STEP_WAIT, /* an ask is under way; the same step is run again after its answer */
+    STEP_DONE  /* the answer is made */
+};
+
+struct flow {
+    struct handler handler;
+    struct flow_options options;
+    struct flow_parts parts;
+    struct auth *auth;
+    struct search *pool;
+    int64_t dry_run_logged_us; /* when the last line about a dry run was written */
+    int64_t dry_run_unlogged;  /* refusals that were counted since */
+};
+
+/* The steps, in flow/admit.c … */
+enum step_result step_authenticate(struct search *search);
+enum step_result step_route(struct search *search);
+enum step_result step_normalise(struct search *search);
+enum step_result step_quota(struct search *search);
+/* … flow/gather.c … */
+enum step_result step_gather(struct search *search);
+/* … and flow/reply.c. */
+enum step_result step_reply(struct search *search);
+
+/* Resumes a search whose ask was answered (flow.c). */
+void search_resume(struct search *search);
+
+/* Counts the outcome and names it for the access log. */
+void search_outcome(struct search *search, enum metric metric, const char *result);
+
+/* The answer is an error, with the quota fields and, when `retry_us` is not negative, Retry-After (flow/reply.c). */
+enum step_result search_fail(struct search *search, int status, int64_t retry_us, const char *detail,
+                             const struct problem_extra *extra);
+
+/* The answer is the error that the ask's verdict means (flow/reply.c). */
+enum step_result search_fail_ask(struct search *search);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything that the configuration file can say, read and checked. The rooms get their own small option structs from
+ * app.c; none of them sees this. Immutable once read. */
+#ifndef NEXGATE_SETTINGS_H
+#define NEXGATE_SETTINGS_H
+
+#include "base/clock.h"
+#include "base/complaints.h"
+#include "base/hash.h"
+#include "base/options.h"
+#include "client/roster.h"
+#include "search/schema.h"
+
+enum { SETTINGS_LISTEN_MAX = 8 };
+
+struct settings {
+    /* [server] */
+    char *listen, *admin, *admin_key, *entities;
+    char *tls_listen, *tls_certificate, *tls_key, *tls_client_ca;
+    int64_t workers, drain_timeout_us;
+    /* [log] */
+    int log_level, log_format;
+    char *log_access;
+    /* [nexudus] */
+    char *url, *username, *password, *client_id, *totp_secret;
+    int64_t connect_timeout_us, timeout_us, max_wait_us, queue, retry_after_max_us;
+    int64_t breaker_failures, breaker_probe_us;
+    struct option_rate budget;
+    /* [cache] */
+    int64_t memory_bytes, ttl_us, stale_while_revalidate_us, stale_if_error_us, negative_ttl_us, window;
+    /* [redis] */
+    char *redis_url, *redis_quota_url, *redis_prefix, *redis_token_key;
+    int64_t redis_timeout_us;
+    int redis_on_failure;
+    /* [limits] */
+    int64_t header_bytes, query_bytes, body_bytes, connections, connections_per_address;
+    int64_t header_timeout_us, idle_timeout_us, write_timeout_us;
+
+    /* made from the above */
+    char *listen_addresses[SETTINGS_LISTEN_MAX]; /* NULL after the last */
+    bool has_admin_key;
+    uint8_t admin_key_digest[HASH_SHA256_BYTES];
+    struct schema_set *schemas;
+    struct roster *roster;
+};
+
+/* Reads and checks the file and the schemas it names. Always fills `settings` (to be freed); true when there was no
+ * error. */
+bool settings_read(const char *path, struct settings *settings, struct complaints *complaints) MUST_CHECK;
+
+/* The same for a command: prints every complaint on stderr. */
+bool settings_load(const char *path, struct settings *settings) MUST_CHECK;
+
+/* The defaults alone, with the built-in schema and no client: what `nexgate key` works with when no file is named. */
+void settings_defaults(struct settings *settings);
+
+void settings_free(struct settings *settings);
+
+/* The table of all settings, for `nexgate settings`; those of a client stand under [client NAME]. */
+void settings_list(struct buf *out);
+
+#endif

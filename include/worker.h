@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* One worker thread: its loop, its mailbox, its flow, its fronts. Made and freed on the main thread; runs on its own.
+ */
+#ifndef NEXGATE_WORKER_H
+#define NEXGATE_WORKER_H
+
+#include "flow/flow.h"
+#include "front/listener.h"
+
+struct worker;
+
+/* `parts` without mailbox (the worker makes its own). Takes the descriptors, one for each listen address. NULL when the
+ * kernel refuses; the descriptors are closed then. */
+struct worker *worker_new(const struct flow_options *flow, const struct flow_parts *parts,
+                          const struct front_options *front, struct front_census *census, const int *descriptors,
+                          size_t descriptor_count) MUST_CHECK;
+
+/* Starts the thread. */
+bool worker_start(struct worker *worker) MUST_CHECK;
+
+/* Stops accepting and lets what runs finish; `done` is posted to `reply_to` when nothing is left. Main thread. */
+void worker_drain(struct worker *worker, struct mailbox *reply_to, struct letter *done);
+
+/* Ends the thread after this turn and waits for it. */
+void worker_stop(struct worker *worker);
+
+/* After worker_stop, once the fetcher has answered every ask: opens those answers, closes every connection, frees all.
+ */
+void worker_free(struct worker *worker);
+
+#endif
