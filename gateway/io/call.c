@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* Setting up one libcurl transfer and reading its result. What the peer sends is bounded here: bytes of the body after
+ * decompression, bytes of headers, length of what is kept of a header. */
+#include "io/call.h"
+
+#include "base/units.h"
+
+#include <stdio.h>
+
+enum { DATE_MAX = 64, DNS_CACHE_SECONDS = 60 };
+
+static const struct {
+    CURLoption option;
+    long value;
+} numbers[] = {
+    {CURLOPT_NOSIGNAL, 1},
+    {CURLOPT_FOLLOWLOCATION, 0},
+    {CURLOPT_SSL_VERIFYPEER, 1},
+    {CURLOPT_SSL_VERIFYHOST, 2},
+    {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+    {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
+    {CURLOPT_TCP_KEEPALIVE, 1},
+    {CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_SECONDS},
+    {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+    {CURLOPT_QUICK_EXIT, 1}, /* a cancelled call must not wait for the thread that still looks up its host */
+};
+
+static const struct {
+    CURLoption option;
+    const char *value;
+} texts[] = {
+    {CURLOPT_PROTOCOLS_STR, "http,https"},
+    {CURLOPT_PROXY, ""}, /* none, whatever the environment says */
+    {CURLOPT_ACCEPT_ENCODING, "gzip"},
+};
+
+/* Of the header's value only what can stand in a log line. */
+static void keep_content_type(struct fetch *fetch, struct slice value)
+{
+    size_t length = value.length < FETCH_CONTENT_TYPE_MAX - 1 ? value.length : FETCH_CONTENT_TYPE_MAX - 1;
+
+    for (size_t i = 0; i < length; i++)
+        fetch->content_type[i] = value.at[i] >= ' ' && value.at[i] <= '~' ? value.at[i] : '?';
+    fetch->content_type[length] = '\0';
+}
+
+/* RFC 9110 section 10.2.3: seconds or an HTTP-date. -1 when it is neither. */
+static int64_t read_retry_after(struct slice value, int64_t wall_us)
+{
+    char date[DATE_MAX];
+    int64_t seconds;
+
+    if (value.length == 0 || value.length >= sizeof date)
+        return -1;
+    memcpy(date, value.at, value.length);
+    date[value.length] = '\0';
+    if (date[0] >= '0' && date[0] <= '9') {
+        if (!units_integer(value, &seconds))
+            return -1;
+    } else {
+        time_t then = curl_getdate(date, NULL);
+        if (then < 0)
+            return -1;
+        seconds = (int64_t)then - wall_us / CLOCK_SECOND;
+    }
+    if (seconds > CALL_RETRY_AFTER_MAX_SECONDS)
+        seconds = CALL_RETRY_AFTER_MAX_SECONDS;
+    return seconds > 0 ? seconds * CLOCK_SECOND : 0;
+}
+
+static bool take_field(struct slice line, const char *name, struct slice *value)
+{
+    if (!slice_starts_with_nocase(line, slice_of(name)))
+        return false;
+    size_t length = strlen(name);
+    *value = slice_trim(slice_make(line.at + length, line.length - length));
+    return true;
+}
+
+static size_t on_header(char *bytes, size_t one, size_t count, void *context)
+{
+    struct call *call = context;
+    struct slice line = slice_make(bytes, one * count), value;
+
+    call->header_bytes += line.length;
+    if (call->header_bytes > CALL_HEADER_BYTES_MAX) {
+        call->too_big = true;
+        return 0;
+    }
+    while (line.length > 0 && (line.at[line.length - 1] == '\n' || line.at[line.length - 1] == '\r'))
+        line.length--;
+    if (slice_starts_with(line, slice_of("HTTP/"))) { /* what came before was an interim answer */
+        call->fetch->content_type[0] = '\0';
+        call->fetch->retry_after_us = -1;
+    } else if (take_field(line, "Content-Type:", &value)) {
+        keep_content_type(call->fetch, value);
+    } else if (take_field(line, "Retry-After:", &value)) {
+        call->fetch->retry_after_us = read_retry_after(value, clock_wall(call->clock));
+    }
+    return one * count;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t count, void *context)
+{
+    struct call *call = context;
+
+    buf_add(&call->fetch->body, slice_make(bytes, one * count));
+    if (!buf_ok(&call->fetch->body)) {
+        call->too_big = true;
+        return 0;
+    }
+    return one * count;
+}
+
+static bool copy_headers(struct call *call)
+{
+    for (size_t i = 0; i < FETCH_HEADERS_MAX; i++) {
+        if (call->fetch->headers[i] == NULL)
+            continue;
+        struct curl_slist *longer = curl_slist_append(call->headers, call->fetch->headers[i]);
+        if (longer == NULL)
+            return false;
+        call->headers = longer;
+    }
+    return true;
+}
+
+/* The first option that libcurl refuses ends it all. */
+static bool set_options(struct call *call, const struct fetch_options *options)
+{
+    struct fetch *fetch = call->fetch;
+    CURLcode bad = CURLE_OK;
+
+#define SET(option, value) (bad = bad != CURLE_OK ? bad : curl_easy_setopt(call->easy, option, value))
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        SET(numbers[i].option, numbers[i].value);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        SET(texts[i].option, texts[i].value);
+    if (options->ca_file != NULL)
+        SET(CURLOPT_CAINFO, options->ca_file);
+    SET(CURLOPT_USERAGENT, options->user_agent);
+    SET(CURLOPT_URL, fetch->url);
+    SET(CURLOPT_HTTPHEADER, call->headers);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((fetch->connect_timeout_us + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND));
+    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)fetch->body_max);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, call);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, call);
+    SET(CURLOPT_ERRORBUFFER, call->curl_says);
+    SET(CURLOPT_PRIVATE, call);
+    if (fetch->form.length > 0) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->form.length);
+        SET(CURLOPT_COPYPOSTFIELDS, fetch->form.at);
+    }
+#undef SET
+    return bad == CURLE_OK;
+}
+
+bool call_init(struct call *call, struct fetch *fetch, const struct fetch_options *options, const struct clock *clock)
+{
+    *call = (struct call){.fetch = fetch, .clock = clock};
+    fetch->status = 0;
+    fetch->retry_after_us = -1;
+    fetch->content_type[0] = '\0';
+    fetch->error[0] = '\0';
+    fetch->reused_connection = false;
+    buf_init(&fetch->body, fetch->body_max);
+    call->easy = curl_easy_init();
+    return call->easy != NULL && copy_headers(call) && set_options(call, options);
+}
+
+void call_free(struct call *call)
+{
+    curl_easy_cleanup(call->easy);
+    for (struct curl_slist *header = call->headers; header != NULL; header = header->next)
+        mem_wipe(header->data, strlen(header->data)); /* one of them holds the token */
+    curl_slist_free_all(call->headers);
+    call->easy = NULL;
+    call->headers = NULL;
+}
+
+static enum fetch_outcome outcome_of(CURLcode result)
+{
+    switch (result) {
+    case CURLE_OK:
+        return FETCH_ANSWERED;
+    case CURLE_OPERATION_TIMEDOUT:
+        return FETCH_TIMED_OUT;
+    case CURLE_FILESIZE_EXCEEDED:
+        return FETCH_TOO_BIG;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP/1 or later */
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_WRITE_ERROR:
+        return FETCH_CUT;
+    default:
+        return FETCH_UNREACHABLE;
+    }
+}
+
+/* libcurl's detailed message is kept only for failures to connect, where it names host, port and certificate trouble at
+ * most; later ones could repeat what the peer sent. */
+static const char *words_for(const struct call *call, CURLcode result)
+{
+    switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        if (call->curl_says[0] != '\0')
+            return call->curl_says;
+        return curl_easy_strerror(result);
+    default:
+        return curl_easy_strerror(result);
+    }
+}
+
+void call_finish(struct call *call, CURLcode result)
+{
+    struct fetch *fetch = call->fetch;
+    long status = 0, connects = 0;
+
+    if (call->too_big) {
+        call_fail(call, FETCH_TOO_BIG, "the answer is larger than allowed");
+        return;
+    }
+    call_fail(call, outcome_of(result), result == CURLE_OK ? "" : words_for(call, result));
+    if (fetch->outcome != FETCH_ANSWERED)
+        return;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+    fetch->status = (int)status;
+    fetch->reused_connection = connects == 0;
+}
+
+void call_fail(struct call *call, enum fetch_outcome outcome, const char *error)
+{
+    call->fetch->outcome = outcome;
+    snprintf(call->fetch->error, sizeof call->fetch->error, "%s", error);
+}
