@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The one place that allocates. Must not know what is kept. */
+#include "base/mem.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An object of our own size cannot be had: nothing sensible is left to do. */
+static void die(size_t size) __attribute__((noreturn));
+static void die(size_t size)
+{
+    fprintf(stderr, "nexgate: out of memory (%zu bytes)\n", size);
+    abort();
+}
+
+void *mem_new(size_t size)
+{
+    void *memory = calloc(1, size > 0 ? size : 1);
+    if (memory == NULL)
+        die(size);
+    return memory;
+}
+
+void *mem_try_new(size_t size)
+{
+    return malloc(size > 0 ? size : 1);
+}
+
+void *mem_try_resize(void *old, size_t size)
+{
+    return realloc(old, size > 0 ? size : 1);
+}
+
+char *mem_copy_text(const char *bytes, size_t length)
+{
+    char *copy = mem_new(length + 1);
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    return copy;
+}
+
+void mem_free(void *memory)
+{
+    free(memory);
+}
+
+void mem_wipe(void *memory, size_t size)
+{
+    OPENSSL_cleanse(memory, size);
+}
+
+int mem_equal_secret(const void *a, const void *b, size_t size)
+{
+    return CRYPTO_memcmp(a, b, size) == 0;
+}
