@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Nexudus's paginated envelope: a strict, allocation-light scan of the whole answer (RFC 8259, bounded depth, UTF-8) that finds
- * each member and each record without converting anything, and the checks that decide whether the answer may be believed.
- * Knows nothing of HTTP or of caching. Pure. */
+/* Nexudus's paginated envelope: a strict, allocation-light scan of the whole answer (RFC 8259, bounded depth, UTF-8)
+ * that finds each member and each record without converting anything, and the checks that decide whether the answer may
+ * be believed. Knows nothing of HTTP or of caching. Pure. */
 #ifndef NEXGATE_SEARCH_ENVELOPE_H
 #define NEXGATE_SEARCH_ENVELOPE_H
 
 #include "base/buf.h"
 
 enum {
-    ENVELOPE_DEPTH_MAX = 64,          /* nested arrays and objects */
-    ENVELOPE_MEMBERS_MAX = 64,        /* members of the envelope itself */
+    ENVELOPE_DEPTH_MAX = 64,   /* nested arrays and objects */
+    ENVELOPE_MEMBERS_MAX = 64, /* members of the envelope itself */
     ENVELOPE_RECORDS_MAX = 1000,
     ENVELOPE_BODY_MAX = 16 * 1024 * 1024, /* bytes */
     ENVELOPE_WHY_MAX = 200
@@ -21,12 +21,13 @@ struct window {
     int64_t index; /* from 0 */
 };
 
-enum envelope_field { /* the members that a page computes; all else passes through */
+/* The members that we know; all else passes through. */
+enum envelope_field {
     ENVELOPE_UNKNOWN,
     ENVELOPE_RECORDS,
     ENVELOPE_CURRENT_PAGE,
     ENVELOPE_CURRENT_PAGE_SIZE,
-    ENVELOPE_CURRENT_ORDER_FIELD, /* checked to be a string, passes through */
+    ENVELOPE_CURRENT_ORDER_FIELD,    /* checked to be a string, passes through */
     ENVELOPE_CURRENT_SORT_DIRECTION, /* checked to be 0 or 1, passes through */
     ENVELOPE_FIRST_ITEM,
     ENVELOPE_LAST_ITEM,
@@ -47,7 +48,7 @@ struct envelope_member {
 
 struct envelope_record {
     uint32_t at, length; /* in the body: from '{' to '}' */
-    uint64_t identity;   /* hash of the raw value of the schema's identity member; of the whole record where it has none */
+    uint64_t identity; /* hash of the identity member's raw value; of the whole record where that is missing or null */
 };
 
 /* The index of one body; offsets only, so it stays right when the body moves. */
@@ -65,11 +66,11 @@ enum envelope_verdict {
     ENVELOPE_CAPPED /* a whole answer, but for a smaller page size than asked, and more records exist: see `cap` */
 };
 
-/* Reads and checks the answer to the question "page window.index + 1 of size window.size". On ENVELOPE_OK `out` is filled and
- * to be freed. A page size below the one asked with everything on the first page is accepted, and `*cap` says the size
- * (0: no cap seen). `why` gets one sentence without any bytes of the answer's values. */
-enum envelope_verdict envelope_read(struct slice body, struct window window, struct slice identity, struct envelope *out,
-                                    int64_t *cap, char why[ENVELOPE_WHY_MAX]) MUST_CHECK;
+/* Reads and checks the answer to the question "page window.index + 1 of size window.size". On ENVELOPE_OK `out` is
+ * filled and to be freed. A page size below the one asked with everything on the first page is accepted, and `*cap`
+ * says the size (0: no cap seen). `why` gets one sentence without any bytes of the answer's values. */
+enum envelope_verdict envelope_read(struct slice body, struct window window, struct slice identity,
+                                    struct envelope *out, int64_t *cap, char why[ENVELOPE_WHY_MAX]) MUST_CHECK;
 
 void envelope_free(struct envelope *envelope);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The name under which a window is stored: prefix, version, entity, canonical query, window. Readable by an operator; two
- * windows share a key only if they are the same question. Pure. */
+/* The name under which a window is stored: prefix, version, entity, canonical query, window. Readable by an operator;
+ * two windows share a key only if they are the same question. Pure. */
 #ifndef NEXGATE_SEARCH_KEY_H
 #define NEXGATE_SEARCH_KEY_H
 
@@ -12,7 +12,9 @@
 enum { KEY_CANONICAL_MAX = 400, KEY_MAX = 700 };
 
 /* PREFIX "v1:" ENTITY ":" CANONICAL "#" SIZE "." INDEX, e.g. nexgate:v1:webhooks:WebHook_Active=true#200.0
- * ('#' is always escaped inside a canonical query). Empties `out` (ceiling at least KEY_MAX + prefix), then fills it. */
-void key_make(struct buf *out, struct slice prefix, const struct schema *schema, struct slice canonical, struct window window);
+ * ('#' is always escaped inside a canonical query). Empties `out` (ceiling at least KEY_MAX + prefix), then fills it.
+ */
+void key_make(struct buf *out, struct slice prefix, const struct schema *schema, struct slice canonical,
+              struct window window);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Windows, not pages: which windows a page lies in, whether two windows may stand on one page, and the page cut from them.
- * A page is a head, one or two slices of records exactly as Nexudus sent them, and a tail. Pure. */
+/* Windows, not pages: which windows a page lies in, whether two windows may stand on one page, and the page cut from
+ * them. A page is a head, one or two slices of records exactly as Nexudus sent them, and a tail. Pure. */
 #ifndef NEXGATE_SEARCH_PAGE_H
 #define NEXGATE_SEARCH_PAGE_H
 
@@ -16,8 +16,8 @@ struct page_plan {
     size_t window_count; /* 1 or 2; the second is needed only if the first says that the set reaches into it */
 };
 
-/* `window_size` is the configured one; a larger page size takes PAGE_WIDE_WINDOW. `cap` (0: none) is the largest page that
- * Nexudus gives: neither the page nor the windows are larger. page x size must fit 62 bits. */
+/* `window_size` is the configured one; a larger page size takes PAGE_WIDE_WINDOW. `cap` (0: none) is the largest page
+ * that Nexudus gives: neither the page nor the windows are larger. page x size must fit 62 bits. */
 void page_plan(struct page_plan *plan, int64_t page, int64_t size, int64_t window_size, int64_t cap);
 
 /* The page as a single window of its own size: one upstream answer, whatever its alignment. */
@@ -38,13 +38,13 @@ bool page_agree(const struct page_plan *plan, const struct page_part parts[2]);
 struct page {
     struct slice slices[PAGE_SLICES_MAX];
     size_t slice_count;
-    size_t length; /* of all slices, bytes */
+    size_t length;         /* of all slices, bytes */
     struct hash128 digest; /* of the page's bytes: the entity tag */
     size_t records;
 };
 
-/* Cuts the page from `part_count` (1 or 2) windows. `text` is emptied and holds head and tail; it must not move while the
- * page is used. False when `text` overflows. */
+/* Cuts the page from `part_count` (1 or 2) windows. `text` is emptied and holds head and tail; it must not move while
+ * the page is used. False when `text` overflows. */
 bool page_cut(const struct page_plan *plan, const struct page_part *parts, size_t part_count, struct buf *text,
               struct page *page) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From any spelling of a search to its canonical form: the text that is the cache key and the upstream query. The rules are
- * those of docs/canonical-query.md. Pure; touches each byte a bounded number of times. */
+/* From any spelling of a search to its canonical form: the text that is the cache key and the upstream query. The rules
+ * are those of docs/canonical-query.md. Pure; touches each byte a bounded number of times. */
 #ifndef NEXGATE_SEARCH_QUERY_H
 #define NEXGATE_SEARCH_QUERY_H
 
@@ -23,8 +23,8 @@ enum query_verdict {
 
 struct query {
     const struct schema *schema;
-    int64_t page; /* from 1 */
-    int64_t size; /* 1 .. the schema's maximum */
+    int64_t page;           /* from 1 */
+    int64_t size;           /* 1 .. the schema's maximum */
     struct slice canonical; /* in the buffer that was given to query_normalise */
 };
 
@@ -39,7 +39,7 @@ struct query_error {
 
 /* `raw` is the query as it came, without '?'. `canonical` is emptied, then filled; its ceiling must be at least
  * 3 x raw.length + 64. QUERY_OK fills `query`, the others `error`. */
-enum query_verdict query_normalise(const struct schema *schema, const struct scope *scope, struct slice raw, struct buf *canonical,
-                                   struct query *query, struct query_error *error) MUST_CHECK;
+enum query_verdict query_normalise(const struct schema *schema, const struct scope *scope, struct slice raw,
+                                   struct buf *canonical, struct query *query, struct query_error *error) MUST_CHECK;
 
 #endif

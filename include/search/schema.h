@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What may be asked of one Nexudus entity: its path, its parameters with their types and defaults, its paging. A schema is
- * a JSON file (conf/entities/webhooks.json is the model), immutable once read. Knows nothing of clients or of the wire. */
+/* What may be asked of one Nexudus entity: its path, its parameters with their types and defaults, its paging. A schema
+ * is a JSON file (conf/entities/webhooks.json is the model), immutable once read. Knows nothing of clients or of the
+ * wire. */
 #ifndef NEXGATE_SEARCH_SCHEMA_H
 #define NEXGATE_SEARCH_SCHEMA_H
 
@@ -20,7 +21,13 @@ enum parameter_type {
     PARAMETER_SIZE
 };
 
-enum { SCHEMA_PARAMETERS_MAX = 128, SCHEMA_VALUES_MAX = 1024, SCHEMA_FILE_MAX = 1024 * 1024 };
+enum {
+    SCHEMA_PARAMETERS_MAX = 128,
+    SCHEMA_VALUES_MAX = 1024,
+    SCHEMA_NAME_MAX = 64,       /* bytes of any name */
+    SCHEMA_SCOPE_NAME_MAX = 40, /* bytes of the scope parameter's name: what a scope adds to a query has a limit */
+    SCHEMA_FILE_MAX = 1024 * 1024
+};
 
 struct parameter_value {
     struct slice name;
@@ -28,12 +35,13 @@ struct parameter_value {
 };
 
 struct parameter {
-    struct slice name;          /* the schema's spelling */
+    struct slice name; /* the schema's spelling */
     enum parameter_type type;
-    bool repeats;               /* may be given several times: any of these */
-    struct slice default_value; /* canonical form; empty: none */
-    int64_t min, max;           /* PARAMETER_INTEGER, PAGE, SIZE: what is accepted */
-    const struct parameter_value *values;
+    bool repeats;                         /* may be given several times: any of these */
+    struct slice default_value;           /* canonical form, escaped; empty: none */
+    int64_t min, max;                     /* PARAMETER_INTEGER, PAGE, SIZE: what is accepted */
+    const struct parameter_value *values; /* sorted by name without regard to case */
+    const int64_t *numbers;               /* PARAMETER_ENUM: the values' numbers, sorted */
     size_t value_count;
 };
 
@@ -64,7 +72,8 @@ struct schema_set *schema_set_new(void); /* empty */
 void schema_set_free(struct schema_set *set);
 
 /* Takes the schema; false (and a complaint) when its entity or path is there already; it is freed then. */
-bool schema_set_add(struct schema_set *set, struct schema *schema, const char *file, struct complaints *complaints) MUST_CHECK;
+bool schema_set_add(struct schema_set *set, struct schema *schema, const char *file,
+                    struct complaints *complaints) MUST_CHECK;
 
 /* Adds every *.json of a folder in name order; false when any was wrong. */
 bool schema_set_add_folder(struct schema_set *set, const char *folder, struct complaints *complaints) MUST_CHECK;
