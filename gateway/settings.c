@@ -232,6 +232,8 @@ static void check_nexudus(struct settings *settings, const char *file, struct co
             break;
         }
     }
+    if (settings->budget.count < 1)
+        complaints_error(complaints, file, 0, "budget: expected a number of calls in an interval, such as 10/100ms");
     if (settings->username == NULL || settings->password == NULL)
         complaints_error(complaints, file, 0, "[nexudus] username and password are needed to log in");
     struct buf secret;

@@ -52,12 +52,24 @@ enum step_result step_route(struct search *search)
     return STEP_NEXT;
 }
 
+static enum query_verdict read_query(struct search *search, struct query_error *error)
+{
+    struct query_memo *memo = search->flow->query_memo;
+    const struct scope *scope = &search->client->scope;
+    struct slice raw = search->exchange->request.query;
+    if (query_memo_recall(memo, search->schema, scope, raw, &search->canonical, &search->query))
+        return QUERY_OK;
+    enum query_verdict verdict = query_normalise(search->schema, scope, raw, &search->canonical, &search->query, error);
+    if (verdict == QUERY_OK)
+        query_memo_keep(memo, scope, raw, &search->query);
+    return verdict;
+}
+
 enum step_result step_normalise(struct search *search)
 {
     const struct request *request = &search->exchange->request;
     struct query_error error;
-    enum query_verdict verdict = query_normalise(search->schema, &search->client->scope, request->query,
-                                                 &search->canonical, &search->query, &error);
+    enum query_verdict verdict = read_query(search, &error);
     if (verdict == QUERY_OK) {
         search->exchange->outcome.canonical = search->query.canonical;
         freshness_read(request->cache_control, slice_equal_nocase(request->pragma, slice_of("no-cache")),

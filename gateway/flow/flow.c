@@ -144,6 +144,8 @@ struct flow *flow_new(const struct flow_options *options, const struct flow_part
     flow->options = *options;
     flow->parts = *parts;
     flow->auth = auth_new(parts->roster);
+    flow->query_memo = query_memo_new();
+    flow->page_memo = page_memo_new();
     return flow;
 }
 
@@ -156,6 +158,8 @@ void flow_free(struct flow *flow)
         search_free(flow->pool);
         flow->pool = next;
     }
+    page_memo_free(flow->page_memo);
+    query_memo_free(flow->query_memo);
     auth_free(flow->auth);
     mem_free(flow);
 }

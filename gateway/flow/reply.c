@@ -3,14 +3,9 @@
  * not know how bytes reach the client. */
 #include "flow/search.h"
 
-#include "base/codec.h"
-
 #include <stdio.h>
 
-enum {
-    ETAG_LENGTH = 34, /* two quotes and 32 hex digits */
-    NUMBERS_MAX = 160 /* bytes of one field made of our own words and numbers */
-};
+enum { ETAG_LENGTH = 34 }; /* two quotes and 32 hex digits */
 
 static const char *forward_name(enum forward_reason reason)
 {
@@ -144,10 +139,15 @@ enum step_result search_fail_ask(struct search *search)
     return search_fail(search, 502, -1, ask->why, NULL);
 }
 
-static void write_etag(struct hash128 digest, char etag[ETAG_LENGTH + 1])
+static void write_etag(struct hash128 digest, char etag[ETAG_LENGTH])
 {
-    snprintf(etag, ETAG_LENGTH + 1, "\"%016llx%016llx\"", (unsigned long long)digest.high,
-             (unsigned long long)digest.low);
+    static const char hex[] = "0123456789abcdef";
+    etag[0] = etag[ETAG_LENGTH - 1] = '"';
+    for (size_t i = 0; i < 16; i++) {
+        unsigned shift = (unsigned)(60 - 4 * i);
+        etag[1 + i] = hex[(digest.high >> shift) & 15];
+        etag[17 + i] = hex[(digest.low >> shift) & 15];
+    }
 }
 
 /* RFC 9110 section 13.1.2: any member of the list equal by weak comparison, or '*'. */
@@ -234,11 +234,11 @@ static void count(struct search *search, const struct provenance *provenance)
 enum step_result step_reply(struct search *search)
 {
     struct answer *answer = &search->exchange->answer;
-    struct page_part parts[PAGE_WINDOWS_MAX];
+    struct entry *entries[PAGE_WINDOWS_MAX];
     for (size_t i = 0; i < search->part_count; i++)
-        parts[i] = entry_part(search->parts[i].entry);
+        entries[i] = search->parts[i].entry;
     struct page page;
-    if (!page_cut(&search->plan, parts, search->part_count, &answer->text, &page)) {
+    if (!page_memo_cut(search->flow->page_memo, &search->plan, entries, search->part_count, &answer->text, &page)) {
         search_outcome(search, METRIC_FAILED, "failed");
         return search_fail(search, 502, -1, "the answer's envelope is larger than this gateway keeps", NULL);
     }
@@ -246,7 +246,7 @@ enum step_result step_reply(struct search *search)
     trace(search, &provenance);
     count(search, &provenance);
 
-    char etag[ETAG_LENGTH + 1];
+    char etag[ETAG_LENGTH];
     write_etag(page.digest, etag);
     say_quota(search);
     answer_field(answer, "ETag", slice_make(etag, ETAG_LENGTH));

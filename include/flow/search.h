@@ -7,7 +7,9 @@
 #include "cache/freshness.h"
 #include "client/quota.h"
 #include "flow/flow.h"
+#include "flow/page_memo.h"
 #include "flow/problem.h"
+#include "flow/query_memo.h"
 #include "search/key.h"
 
 /* Why a window was not served from the store; the order is the one in which a page of two windows reports them. */
@@ -62,6 +64,8 @@ struct flow {
     struct flow_options options;
     struct flow_parts parts;
     struct auth *auth;
+    struct query_memo *query_memo;
+    struct page_memo *page_memo;
     struct search *pool;
     int64_t dry_run_logged_us; /* when the last line about a dry run was written */
     int64_t dry_run_unlogged;  /* refusals that were counted since */
