@@ -189,7 +189,7 @@ void loop_run(struct loop *loop)
 {
     do {
         set_alarm(loop);
-        turn(loop, loop->deferred == NULL ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+        turn(loop, loop->deferred == NULL ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
     } while (!atomic_exchange(&loop->stopping, false));
 }
 
@@ -197,7 +197,7 @@ bool loop_turn(struct loop *loop)
 {
     event_del(loop->alarm); /* it would count as something done */
     loop->alarm_at_us = CLOCK_NEVER;
-    return turn(loop, EVLOOP_NONBLOCK);
+    return turn(loop, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 void loop_stop(struct loop *loop)

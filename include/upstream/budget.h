@@ -20,6 +20,9 @@ void budget_free(struct budget *budget);
 /* The first moment at which a call may start: `now` or before when one may start now. */
 int64_t budget_ready_at(const struct budget *budget, int64_t now_us);
 
+/* The same for a call before which `ahead` others will be started, each as early as it may. */
+int64_t budget_ready_behind(const struct budget *budget, int64_t now_us, int64_t ahead);
+
 /* Records a start; only when budget_ready_at allows it. */
 void budget_start(struct budget *budget, int64_t now_us);
 

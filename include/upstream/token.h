@@ -64,11 +64,11 @@ void token_leave(struct token *token, struct token_waiter *waiter);
  * that never worked and is refused counts as a failure and backs off: someone else is logging in with our client_id. */
 void token_refused(struct token *token, uint64_t generation);
 
-/* The token of that generation worked. */
+/* The token of that generation worked: an answer came that only a good token gets. */
 void token_worked(struct token *token, uint64_t generation);
 
 /* For /status and /readyz: whether a token is there, µs until it expires and until it is renewed, whether the last attempt
- * failed. On the fetcher's thread. */
+ * failed. Any thread. */
 struct token_view {
     bool has_token, failing;
     enum token_state state;

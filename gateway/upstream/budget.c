@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* A ring of the last `count` starts: the next one may come when the oldest of them has left the interval. */
+#include "upstream/budget.h"
+
+#include <assert.h>
+
+struct budget {
+    int64_t count;
+    int64_t interval_us; /* margin included */
+    int64_t paused_until_us;
+    int64_t next;     /* where the next start goes; the oldest one once the ring is full */
+    int64_t started;  /* starts in the ring, up to count */
+    int64_t starts[]; /* µs */
+};
+
+struct budget *budget_new(int64_t count, int64_t interval_us, int64_t margin_us)
+{
+    assert(count >= 1 && count <= BUDGET_COUNT_MAX && interval_us > 0 && margin_us >= 0);
+
+    struct budget *budget = mem_new(sizeof *budget + (size_t)count * sizeof budget->starts[0]);
+    budget->count = count;
+    budget->interval_us = interval_us + margin_us;
+    return budget;
+}
+
+void budget_free(struct budget *budget)
+{
+    mem_free(budget);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The n-th start from now repeats, whole intervals later, the n modulo count-th: starts as early as they may be keep
+ * the distances of the ones before them. */
+int64_t budget_ready_behind(const struct budget *budget, int64_t now_us, int64_t ahead)
+{
+    int64_t ready_us = later(now_us, budget->paused_until_us);
+    int64_t rounds = ahead / budget->count;
+    int64_t place = ahead % budget->count; /* in the ring, from the oldest */
+    int64_t unused = budget->count - budget->started;
+
+    if (place >= unused) {
+        int64_t first = budget->started < budget->count ? 0 : budget->next;
+        int64_t start_us = budget->starts[(first + place - unused) % budget->count];
+        ready_us = later(ready_us, start_us + budget->interval_us);
+    }
+    return ready_us + rounds * budget->interval_us;
+}
+
+int64_t budget_ready_at(const struct budget *budget, int64_t now_us)
+{
+    return budget_ready_behind(budget, now_us, 0);
+}
+
+void budget_start(struct budget *budget, int64_t now_us)
+{
+    assert(budget_ready_at(budget, now_us) <= now_us);
+
+    budget->starts[budget->next] = now_us;
+    budget->next = (budget->next + 1) % budget->count;
+    if (budget->started < budget->count)
+        budget->started++;
+}
+
+void budget_pause(struct budget *budget, int64_t until_us)
+{
+    budget->paused_until_us = later(budget->paused_until_us, until_us);
+}
+
+int64_t budget_pause_left(const struct budget *budget, int64_t now_us)
+{
+    return later(budget->paused_until_us - now_us, 0);
+}
