@@ -25,8 +25,8 @@ static void add(struct roster *roster, const char *name, const char *key, const 
     char why[128];
     hash_sha256(slice_of(key), digests[0]);
     hash_sha256(slice_of(other_key), digests[1]);
-    assert_true(roster_add(roster, slice_of(name), (const uint8_t(*)[HASH_SHA256_BYTES])digests, 2, &scope, &policy, why,
-                           sizeof(why)));
+    assert_true(roster_add(roster, slice_of(name), (const uint8_t(*)[HASH_SHA256_BYTES])digests, 2, &scope, &policy,
+                           why, sizeof(why)));
 }
 
 static int set_up(void **state)
@@ -132,13 +132,13 @@ static void made_keys_are_found_by_their_digest(void **state)
     auth_make_key(&key, digest[0]);
     assert_true(slice_starts_with(buf_slice(&key), slice_of("nxg_")));
     assert_int_equal(key.length, 4 + 43);
-    assert_true(roster_add(fixture->roster, slice_of("new"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope, &policy, why,
-                           sizeof(why)));
+    assert_true(roster_add(fixture->roster, slice_of("new"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
+                           &policy, why, sizeof(why)));
     struct client *client;
     assert_int_equal(auth_check(fixture->auth, slice_make(NULL, 0), buf_slice(&key), &client), AUTH_KNOWN);
     assert_string_equal(client->name.at, "new");
-    assert_false(roster_add(fixture->roster, slice_of("thief"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope, &policy,
-                            why, sizeof(why)));
+    assert_false(roster_add(fixture->roster, slice_of("thief"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
+                            &policy, why, sizeof(why)));
     assert_false(roster_add(fixture->roster, slice_of("new"), NULL, 0, &scope, &policy, why, sizeof(why)));
     buf_free(&key);
 }

@@ -63,7 +63,8 @@ static void judges_every_directive(void **state)
         freshness_read(row->field != NULL ? slice_of(row->field) : slice_make(NULL, 0), false, &directives);
         enum freshness got = freshness_judge(&directives, row->age * CLOCK_SECOND, TTL * CLOCK_SECOND);
         if (got != row->expected)
-            fail_msg("%s at %d s: %d, expected %d", row->field != NULL ? row->field : "(none)", row->age, got, row->expected);
+            fail_msg("%s at %d s: %d, expected %d", row->field != NULL ? row->field : "(none)", row->age, got,
+                     row->expected);
     }
 }
 

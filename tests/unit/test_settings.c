@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration as a whole: what is accepted, what every mistake is called, and that the sample shows every setting. */
+/* The configuration as a whole: what is accepted, what every mistake is called, and that the sample shows every
+ * setting. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,12 +121,13 @@ static void a_full_configuration_is_read(void **state)
     (void)state;
     struct settings settings;
     struct complaints complaints;
-    bool good = read_text("# comment\n; comment\n[server]\nlisten = 127.0.0.1:1, [::1]:2\nadmin =\nworkers = 3\n"
-                          "[log]\nlevel = warn\nformat = json\n[cache]\nttl = 90s\nmemory = 1mb\nstale_if_error = 24h\n" LOGIN
-                          "totp_secret = GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ\nbudget = 5/s\n"
-                          "[redis]\nurl =\nprefix = x:\n[client a]\nkey = " KEY "\nrate = 10/s\nmisses = 5/day\n"
-                          "concurrency = 7\nbusinesses = 3, 1\ndry_run = yes\nweight = 1\n",
-                          &settings, &complaints);
+    bool good =
+        read_text("# comment\n; comment\n[server]\nlisten = 127.0.0.1:1, [::1]:2\nadmin =\nworkers = 3\n"
+                  "[log]\nlevel = warn\nformat = json\n[cache]\nttl = 90s\nmemory = 1mb\nstale_if_error = 24h\n" LOGIN
+                  "totp_secret = GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ\nbudget = 5/s\n"
+                  "[redis]\nurl =\nprefix = x:\n[client a]\nkey = " KEY "\nrate = 10/s\nmisses = 5/day\n"
+                  "concurrency = 7\nbusinesses = 3, 1\ndry_run = yes\nweight = 1\n",
+                  &settings, &complaints);
     if (!good)
         fail_msg("%s", complaints.text.bytes);
     assert_string_equal(settings.listen_addresses[1], "[::1]:2");
@@ -220,12 +222,9 @@ static void the_samples_are_good(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mistake_is_named),
-        cmocka_unit_test(all_problems_are_shown_at_once),
-        cmocka_unit_test(a_full_configuration_is_read),
-        cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
-        cmocka_unit_test(the_sample_shows_every_setting),
-        cmocka_unit_test(the_samples_are_good),
+        cmocka_unit_test(every_mistake_is_named),         cmocka_unit_test(all_problems_are_shown_at_once),
+        cmocka_unit_test(a_full_configuration_is_read),   cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
+        cmocka_unit_test(the_sample_shows_every_setting), cmocka_unit_test(the_samples_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
