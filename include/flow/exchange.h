@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One request and its answer, whoever carries them: the connection fills the request, a handler (flow, admin) the answer. The
- * exchange belongs to the connection and lives on one thread. */
+/* One request and its answer, whoever carries them: the connection fills the request, a handler (flow, admin) the
+ * answer. The exchange belongs to the connection and lives on one thread. */
 #ifndef NEXGATE_FLOW_EXCHANGE_H
 #define NEXGATE_FLOW_EXCHANGE_H
 
@@ -9,15 +9,15 @@
 
 enum {
     EXCHANGE_BODY_SLICES_MAX = 6,
-    EXCHANGE_FIELDS_MAX = 4096,  /* bytes of header lines that a handler may add */
-    EXCHANGE_ID_MAX = 64,        /* bytes of a request id */
-    EXCHANGE_HELD_MAX = 2
+    EXCHANGE_FIELDS_MAX = 4096, /* bytes of header lines that a handler may add */
+    EXCHANGE_ID_MAX = 64        /* bytes of a request id */
 };
 
 enum exchange_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
-/* What the parser took from the head. Slices lie in the connection's bytes and are good until the answer was sent; a field
- * that did not come has at == NULL; a list field that came on several lines is joined with ", ". */
+/* What the parser took from the head. Slices lie in the connection's bytes and are good until handler->start returns (the
+ * connection empties them then; the method and the time stay); a field that did not come has at == NULL; a list field
+ * that came on several lines is joined with ", ". */
 struct request {
     enum exchange_method method;
     struct slice method_text;
@@ -39,7 +39,8 @@ struct answer {
     size_t body_count;
     size_t body_length; /* sum, bytes; stays the GET length for HEAD */
     struct buf fields;  /* finished header lines, each with CRLF: what the handler says beyond the connection's own */
-    struct buf text;    /* owned bytes for `body` (a problem, a page's head and tail) */
+    struct buf text;    /* owned bytes for `body` (a problem, a page's head and tail); when this or `fields` overflowed,
+                           the connection answers 500 instead */
     bool close;         /* close the connection after this answer */
 };
 
@@ -62,15 +63,15 @@ struct exchange {
     void (*on_answer)(struct exchange *exchange);
     void *connection; /* the owner's */
 
-    void *state;                                   /* the handler's, from start to finish */
-    void (*on_finish)(struct exchange *exchange);  /* set by the handler: the answer was sent, or never will be; releases
-                                                      what `body` borrowed */
+    void *state;                                  /* the handler's, from start to finish */
+    void (*on_finish)(struct exchange *exchange); /* set by the handler: the answer was sent, or never will be; releases
+                                                     what `body` borrowed */
 };
 
 /* Whoever answers requests. */
 struct handler {
-    /* Starts answering. True: the answer is filled in. False: `on_answer` will be called in a later turn; the request's slices
-     * must not be used after start has returned, except through what the handler copied. */
+    /* Starts answering. True: the answer is filled in; no slice of its body may lie in the request's. False: `on_answer`
+     * will be called in a later turn; until then nothing of the answer is looked at. */
     bool (*start)(struct handler *handler, struct exchange *exchange);
 };
 
