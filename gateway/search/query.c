@@ -171,14 +171,16 @@ struct reading {
 };
 
 /* What a value that is not plain decodes to stands in room of the canonical buffer that is not used yet, behind the
- * place where it will be written: both fit into the three bytes for each byte of the query that were reserved. */
-static struct slice decode(const struct work *work, struct slice raw)
+ * place where the whole pair will be written: both fit into the three bytes for each byte of the query that were
+ * reserved. */
+static struct slice decode(const struct work *work, const struct parameter *parameter, struct slice raw)
 {
     if (form_is_plain(raw))
         return raw;
-    char *room = buf_room(work->canonical, 2 * raw.length);
+    size_t pair = sizeof("&=") - 1 + parameter->name.length + raw.length;
+    char *room = buf_room(work->canonical, pair + raw.length);
     assert(room != NULL);
-    return slice_make(room + raw.length, form_decode(raw, room + raw.length));
+    return slice_make(room + pair, form_decode(raw, room + pair));
 }
 
 static bool read_value(const struct work *work, const struct parameter *parameter, struct slice raw,
@@ -193,7 +195,7 @@ static bool read_value(const struct work *work, const struct parameter *paramete
     }
     if (parameter->type == PARAMETER_STRING)
         return true;
-    if (!parameter_read(parameter, decode(work, raw), &reading->meaning, work->error))
+    if (!parameter_read(parameter, decode(work, parameter, raw), &reading->meaning, work->error))
         return refuse_value(work, parameter, raw);
     return true;
 }
