@@ -12,6 +12,7 @@ enum { FIRST_CAPACITY = 256 };
 
 void buf_init(struct buf *buf, size_t max)
 {
+    assert(max <= SIZE_MAX / 4); /* so that doubling cannot overflow */
     *buf = (struct buf){.max = max};
 }
 
@@ -36,7 +37,8 @@ void buf_take(struct buf *to, struct buf *from)
     buf_init(from, from->max);
 }
 
-/* Doubles up to the ceiling; false (and the mark) when that is not enough. */
+/* Doubles up to the ceiling; false (and the mark) when that is not enough. One byte more is allocated than the capacity
+ * says: vsnprintf ends with a NUL, which is not content. */
 static bool grow(struct buf *buf, size_t more)
 {
     if (more > buf->max - buf->length) {
@@ -49,7 +51,7 @@ static bool grow(struct buf *buf, size_t more)
         capacity *= 2;
     if (capacity > buf->max)
         capacity = buf->max;
-    char *bytes = mem_try_resize(buf->bytes, capacity);
+    char *bytes = mem_try_resize(buf->bytes, capacity + 1);
     if (bytes == NULL) {
         buf->overflowed = true;
         return false;
@@ -61,11 +63,9 @@ static bool grow(struct buf *buf, size_t more)
 
 char *buf_room(struct buf *buf, size_t more)
 {
-    if (buf->overflowed)
-        return NULL;
-    if (more > buf->capacity - buf->length && !grow(buf, more))
-        return NULL;
-    if (buf->bytes == NULL && !grow(buf, more)) /* room for nothing still has an address */
+    /* Room for nothing still has an address. */
+    bool fits = more <= buf->capacity - buf->length && buf->bytes != NULL;
+    if (buf->overflowed || (!fits && !grow(buf, more)))
         return NULL;
     return buf->bytes + buf->length;
 }
@@ -83,7 +83,11 @@ void buf_add(struct buf *buf, struct slice bytes)
 
 void buf_add_char(struct buf *buf, char c)
 {
-    buf_add(buf, slice_make(&c, 1));
+    char *room = buf_room(buf, 1);
+    if (room == NULL)
+        return;
+    *room = c;
+    buf->length++;
 }
 
 void buf_add_text(struct buf *buf, const char *text)
@@ -93,7 +97,7 @@ void buf_add_text(struct buf *buf, const char *text)
 
 void buf_add_unsigned(struct buf *buf, uint64_t number)
 {
-    char digits[20];
+    char digits[20]; /* of UINT64_MAX */
     size_t at = sizeof(digits);
     do {
         digits[--at] = (char)('0' + number % 10);
@@ -109,30 +113,33 @@ void buf_add_integer(struct buf *buf, int64_t number)
     buf_add_unsigned(buf, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
-static void add_json_char(struct buf *buf, unsigned char c)
+static bool is_plain(char c)
 {
-    switch (c) {
-    case '"':
-        buf_add_text(buf, "\\\"");
-        break;
-    case '\\':
-        buf_add_text(buf, "\\\\");
-        break;
-    case '\n':
-        buf_add_text(buf, "\\n");
-        break;
-    case '\r':
-        buf_add_text(buf, "\\r");
-        break;
-    case '\t':
-        buf_add_text(buf, "\\t");
-        break;
-    default:
-        if (c < 0x20 || c == 0x7f)
-            buf_format(buf, "\\u%04x", c);
-        else
-            buf_add_char(buf, (char)c);
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+/* The code point of a character that some readers obey: U+2028 and U+2029 end a line, U+0080 to U+009F command
+ * terminals; 0 for others. */
+static unsigned disguised_control(struct slice character)
+{
+    const unsigned char *at = (const unsigned char *)character.at;
+    if (character.length == 2 && at[0] == 0xC2 && at[1] < 0xA0)
+        return at[1];
+    if (character.length == 3 && at[0] == 0xE2 && at[1] == 0x80 && (at[2] == 0xA8 || at[2] == 0xA9))
+        return 0x2000u + (at[2] & 0x3Fu);
+    return 0;
+}
+
+static void add_escape(struct buf *buf, char c)
+{
+    static const char SHORT[][2] = {{'"', '"'}, {'\\', '\\'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}};
+    for (size_t i = 0; i < sizeof(SHORT) / sizeof(SHORT[0]); i++) {
+        if (c == SHORT[i][0]) {
+            buf_add(buf, slice_make((const char[]){'\\', SHORT[i][1]}, 2));
+            return;
+        }
     }
+    buf_format(buf, "\\u%04x", (unsigned)c);
 }
 
 /* Bytes of the well-formed UTF-8 character at the start of `text`; 0 when there is none. */
@@ -145,42 +152,52 @@ static size_t character_length(struct slice text)
     return 0;
 }
 
+/* Adds the first character of `text`, which is not plain; returns how many bytes that took. */
+static size_t add_special(struct buf *buf, struct slice text)
+{
+    size_t length = character_length(text);
+    struct slice character = slice_make(text.at, length);
+    unsigned control = disguised_control(character);
+    if (length == 0)
+        buf_add_text(buf, "\uFFFD");
+    else if (length == 1)
+        add_escape(buf, text.at[0]);
+    else if (control != 0)
+        buf_format(buf, "\\u%04x", control);
+    else
+        buf_add(buf, character);
+    return length > 0 ? length : 1;
+}
+
 void buf_add_json(struct buf *buf, struct slice text)
 {
     buf_add_char(buf, '"');
-    while (text.length > 0) {
-        size_t length = character_length(text);
-        if (length == 1)
-            add_json_char(buf, (unsigned char)text.at[0]);
-        else if (length > 1)
-            buf_add(buf, slice_make(text.at, length));
-        else
-            buf_add_text(buf, "\xEF\xBF\xBD");
-        size_t used = length > 0 ? length : 1;
-        text = slice_make(text.at + used, text.length - used);
+    for (size_t at = 0, run; at < text.length;) {
+        for (run = 0; at + run < text.length && is_plain(text.at[at + run]); run++)
+            continue;
+        buf_add(buf, slice_make(text.at + at, run));
+        at += run;
+        if (at < text.length)
+            at += add_special(buf, slice_make(text.at + at, text.length - at));
     }
     buf_add_char(buf, '"');
 }
 
 void buf_format(struct buf *buf, const char *format, ...)
 {
-    va_list arguments;
+    if (buf_room(buf, 0) == NULL)
+        return;
+    va_list arguments, again;
     va_start(arguments, format);
-    va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    if (length < 0) {
+    size_t room = buf->capacity - buf->length; /* and one byte for the NUL */
+    int length = vsnprintf(buf->bytes + buf->length, room + 1, format, arguments);
+    if (length < 0)
         buf->overflowed = true;
-    } else if (length > 0) {
-        /* vsnprintf ends with a NUL, which needs room but is not content. */
-        char *room = buf->max - buf->length > (size_t)length ? buf_room(buf, (size_t)length + 1) : NULL;
-        if (room != NULL) {
-            vsnprintf(room, (size_t)length + 1, format, again);
-            buf->length += (size_t)length;
-        } else {
-            buf->overflowed = true;
-        }
-    }
+    else if ((size_t)length > room && buf_room(buf, (size_t)length) != NULL)
+        vsnprintf(buf->bytes + buf->length, (size_t)length + 1, format, again);
+    if (buf_ok(buf))
+        buf->length += (size_t)length;
     va_end(again);
+    va_end(arguments);
 }

@@ -188,11 +188,28 @@ static size_t sequence_length(unsigned char first, unsigned char *low, unsigned 
     return 0;
 }
 
+/* How many of the eight-byte words at the start hold ASCII alone, in bytes: most text is, and is passed over quickly.
+ */
+static size_t ascii_words(const unsigned char *at, size_t length)
+{
+    size_t i = 0;
+    uint64_t word;
+    for (; length - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, at + i, sizeof(word));
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return i;
+}
+
 bool codec_is_utf8(struct slice bytes)
 {
     const unsigned char *at = (const unsigned char *)bytes.at;
     size_t i = 0;
     while (i < bytes.length) {
+        i += ascii_words(at + i, bytes.length - i);
+        if (i == bytes.length)
+            break;
         unsigned char low, high;
         size_t length = sequence_length(at[i], &low, &high);
         if (length == 0 || length > bytes.length - i)

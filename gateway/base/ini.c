@@ -4,9 +4,15 @@
 
 #include "base/map.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* The longest name and value, and what may stand around them. */
+enum { LINE_MAX_BYTES = INI_NAME_MAX + INI_VALUE_MAX + 64 };
 
 /* The state of one file. */
 struct ini {
@@ -17,44 +23,62 @@ struct ini {
     struct complaints *complaints;
     struct map *sections; /* headings seen, to refuse a second one */
     struct slice section; /* at == NULL before the first heading */
+    bool skipping;        /* under a bad heading: where its settings belong is not known, so they are not given */
     struct buf value;     /* the current value, variables put in */
 };
 
-/* `name` is what the environment is asked for: a variable's name is bounded. */
-static const char *variable(struct slice name)
+static bool complain(struct ini *ini, const char *what)
 {
-    char text[INI_NAME_MAX + 1];
-    if (name.length == 0 || name.length > INI_NAME_MAX)
-        return NULL;
-    memcpy(text, name.at, name.length);
-    text[name.length] = '\0';
-    return getenv(text);
+    complaints_error(ini->complaints, ini->file, ini->line, "%s", what);
+    return false;
+}
+
+/* Length of the variable's name at the start of `text`. */
+static size_t name_length(struct slice text)
+{
+    size_t length = 0;
+    while (length < text.length && (text.at[length] == '_' || isalnum((unsigned char)text.at[length])))
+        length++;
+    return length;
+}
+
+/* Adds what the variable of `*text`, "${NAME}…", stands for, and takes it off the front. What is no variable may be
+ * part of a secret and is not repeated. */
+static bool add_variable(struct ini *ini, struct slice *text)
+{
+    struct slice inside = slice_make(text->at + 2, text->length - 2);
+    size_t length = name_length(inside);
+    if (length == 0 || length > INI_NAME_MAX || length == inside.length || inside.at[length] != '}')
+        return complain(ini, "expected a variable such as ${NAME}; a literal \"${\" is written \"$${\"");
+    char name[INI_NAME_MAX + 1];
+    memcpy(name, inside.at, length);
+    name[length] = '\0';
+    const char *found = getenv(name);
+    if (found == NULL) {
+        complaints_error(ini->complaints, ini->file, ini->line, "the environment variable %s is not set", name);
+        return false;
+    }
+    buf_add_text(&ini->value, found);
+    *text = slice_make(inside.at + length + 1, inside.length - length - 1);
+    return true;
 }
 
 /* Copies the value with ${NAME} replaced; "$${" is a literal "${". */
 static bool expand(struct ini *ini, struct slice value)
 {
     buf_reset(&ini->value);
-    size_t i = 0;
-    while (i < value.length) {
-        struct slice rest = slice_make(value.at + i, value.length - i);
-        if (slice_starts_with(rest, slice_of("$${"))) {
-            buf_add_text(&ini->value, "${");
-            i += 3;
-        } else if (slice_starts_with(rest, slice_of("${"))) {
-            const char *end = memchr(rest.at, '}', rest.length);
-            struct slice name = slice_make(rest.at + 2, end != NULL ? (size_t)(end - rest.at) - 2 : 0);
-            const char *found = end != NULL ? variable(name) : NULL;
-            if (found == NULL) {
-                complaints_error(ini->complaints, ini->file, ini->line, "the environment variable %.*s is not set",
-                                 (int)name.length, name.at);
+    while (value.length > 0) {
+        if (slice_starts_with(value, slice_of("${"))) {
+            if (!add_variable(ini, &value))
                 return false;
-            }
-            buf_add_text(&ini->value, found);
-            i += name.length + 3;
-        } else {
-            buf_add_char(&ini->value, value.at[i++]);
+            continue;
         }
+        bool literal = slice_starts_with(value, slice_of("$${"));
+        buf_add_char(&ini->value, value.at[0]);
+        size_t taken = literal ? 3 : 1;
+        if (literal)
+            buf_add_char(&ini->value, '{');
+        value = slice_make(value.at + taken, value.length - taken);
     }
     if (!buf_ok(&ini->value))
         complaints_error(ini->complaints, ini->file, ini->line, "the value is longer than %d bytes", INI_VALUE_MAX);
@@ -94,17 +118,16 @@ static bool read_heading(struct ini *ini, struct slice line)
     bool closed = name.length > 0 && name.at[name.length - 1] == ']';
     if (closed)
         name = slice_trim(slice_make(name.at, name.length - 1));
-    if (!closed || !is_words(name, true)) {
-        complaints_error(ini->complaints, ini->file, ini->line, "expected a heading such as [server] or [client NAME]");
-        ini->section = slice_make(NULL, 0);
-        return false;
-    }
-    ini->section = name;
+    ini->skipping = true;
+    if (!closed || !is_words(name, true))
+        return complain(ini, "expected a heading such as [server] or [client NAME]");
     if (map_put(ini->sections, name, ini) != NULL) {
         complaints_error(ini->complaints, ini->file, ini->line, "section [%.*s] was opened before", (int)name.length,
                          name.at);
         return false;
     }
+    ini->skipping = false;
+    ini->section = name;
     give(ini, slice_make(NULL, 0), slice_make(NULL, 0));
     return true;
 }
@@ -115,15 +138,12 @@ static bool read_setting(struct ini *ini, struct slice line)
     struct slice name;
     bool cut = slice_cut(&value, '=', &name);
     name = slice_trim(name);
-    if (!cut || value.at == NULL || !is_words(name, false)) {
-        complaints_error(ini->complaints, ini->file, ini->line, "expected name = value");
+    if (!cut || value.at == NULL || !is_words(name, false))
+        return complain(ini, "expected name = value");
+    if (ini->skipping)
         return false;
-    }
-    if (ini->section.at == NULL) {
-        complaints_error(ini->complaints, ini->file, ini->line, "%.*s stands outside any section", (int)name.length,
-                         name.at);
-        return false;
-    }
+    if (ini->section.at == NULL)
+        return complain(ini, "a setting stands before the first heading");
     if (!expand(ini, slice_trim(value)))
         return false;
     give(ini, name, buf_slice(&ini->value));
@@ -132,15 +152,15 @@ static bool read_setting(struct ini *ini, struct slice line)
 
 static bool read_line(struct ini *ini, struct slice line)
 {
+    if (line.length > 0 && memchr(line.at, '\0', line.length) != NULL)
+        return complain(ini, "the line holds a NUL byte");
     if (line.length > 0 && line.at[line.length - 1] == '\r')
         line.length--;
     line = slice_trim(line);
     if (line.length == 0 || line.at[0] == '#' || line.at[0] == ';')
         return true;
-    if (memchr(line.at, '\0', line.length) != NULL) {
-        complaints_error(ini->complaints, ini->file, ini->line, "the line holds a NUL byte");
-        return false;
-    }
+    if (line.length > LINE_MAX_BYTES)
+        return complain(ini, "the line is too long");
     return line.at[0] == '[' ? read_heading(ini, line) : read_setting(ini, line);
 }
 
@@ -167,32 +187,34 @@ bool ini_parse(struct slice text, const char *file, ini_line_cb on_line, void *c
     return good;
 }
 
-/* The file's bytes, at most the buffer's ceiling. */
+/* The file's bytes, at most the buffer's ceiling; without stdio, whose buffer would keep a copy of every secret. */
 static bool read_file(const char *path, struct buf *content, char *why, size_t why_size)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        snprintf(why, why_size, "%s: %s", path, strerror(errno));
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        snprintf(why, why_size, "%s", strerror(errno));
         return false;
     }
     char part[4096];
-    size_t got;
-    while ((got = fread(part, 1, sizeof(part), file)) > 0)
-        buf_add(content, slice_make(part, got));
-    bool failed = ferror(file) != 0;
-    if (failed)
-        snprintf(why, why_size, "%s: %s", path, strerror(errno));
+    ssize_t got;
+    do {
+        got = read(descriptor, part, sizeof(part));
+        if (got > 0)
+            buf_add(content, slice_make(part, (size_t)got));
+    } while ((got > 0 && buf_ok(content)) || (got < 0 && errno == EINTR));
+    if (got < 0)
+        snprintf(why, why_size, "%s", strerror(errno));
     else if (!buf_ok(content))
-        snprintf(why, why_size, "%s: longer than %zu bytes", path, content->max);
-    fclose(file);
+        snprintf(why, why_size, "longer than %zu bytes", content->max);
+    close(descriptor);
     mem_wipe(part, sizeof(part));
-    return !failed && buf_ok(content);
+    return got == 0;
 }
 
 bool ini_read(const char *path, ini_line_cb on_line, void *context, struct complaints *complaints)
 {
     struct buf content;
-    char why[256];
+    char why[128];
     buf_init(&content, INI_FILE_MAX);
     bool good = read_file(path, &content, why, sizeof(why));
     if (!good)
@@ -207,8 +229,11 @@ bool ini_read(const char *path, ini_line_cb on_line, void *context, struct compl
 
 bool ini_read_secret(const char *path, struct buf *content, char *why, size_t why_size)
 {
-    if (!read_file(path, content, why, why_size))
+    char reason[128];
+    if (!read_file(path, content, reason, sizeof(reason))) {
+        snprintf(why, why_size, "%s: %s", path, reason);
         return false;
+    }
     if (content->length > 0 && content->bytes[content->length - 1] == '\n')
         content->length--;
     if (content->length > 0 && content->bytes[content->length - 1] == '\r')

@@ -5,9 +5,17 @@
 
 #include "base/buf.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
+
+enum {
+    VALUE_LEAST = 16, /* bytes; less of a value says nothing */
+    FIELD_LEAST = 64, /* kept free for each field to come, so that a long value cannot crowd out those behind it */
+    FIELDS_MAX = 32
+};
 
 struct log {
     int descriptor;
@@ -64,21 +72,28 @@ static bool needs_quotes(struct slice value)
     return value.length == 0;
 }
 
-static void add_text(const struct log *log, struct buf *line, struct slice value)
+/* At most `most` bytes of the value, "..." at the end of what is cut; a character is never cut in two. */
+static struct slice shorten(struct slice value, size_t most, char room[LOG_VALUE_MAX])
 {
-    struct buf cut;
-    bool long_value = value.length > LOG_VALUE_MAX;
-    buf_init(&cut, LOG_VALUE_MAX + 4);
-    if (long_value) {
-        buf_add(&cut, slice_make(value.at, LOG_VALUE_MAX));
-        buf_add_text(&cut, "...");
-        value = buf_slice(&cut);
-    }
+    static const char dots[] = {'.', '.', '.'};
+    if (value.length <= most)
+        return value;
+    size_t kept = most - sizeof(dots);
+    for (int back = 0; back < 3 && ((unsigned char)value.at[kept] & 0xC0) == 0x80; back++)
+        kept--;
+    memcpy(room, value.at, kept);
+    memcpy(room + kept, dots, sizeof(dots));
+    return slice_make(room, kept + sizeof(dots));
+}
+
+static void add_text(const struct log *log, struct buf *line, struct slice value, size_t most)
+{
+    char room[LOG_VALUE_MAX];
+    value = shorten(value, most, room);
     if (log->format == LOG_FORMAT_JSON || needs_quotes(value))
         buf_add_json(line, value);
     else
         buf_add(line, value);
-    buf_free(&cut);
 }
 
 static void add_name(const struct log *log, struct buf *line, const char *name)
@@ -89,16 +104,19 @@ static void add_name(const struct log *log, struct buf *line, const char *name)
         buf_format(line, "%s%s=", line->length > 0 ? " " : "", name);
 }
 
-/* Adds the field, or nothing where the line would be too long: a line that is cut in mid-field could be misread. */
+/* Adds the field; where the line would be too long, with half the value, a quarter and so on, or not at all: a line
+ * that is cut in mid-field could be misread. */
 static void add_field(const struct log *log, struct buf *line, const struct log_field *field)
 {
     size_t before = line->length;
-    add_name(log, line, field->name);
-    if (field->is_number)
-        buf_add_integer(line, field->number);
-    else
-        add_text(log, line, field->text);
-    if (!buf_ok(line)) {
+    for (size_t most = LOG_VALUE_MAX; most >= VALUE_LEAST; most /= 2) {
+        add_name(log, line, field->name);
+        if (field->is_number)
+            buf_add_integer(line, field->number);
+        else
+            add_text(log, line, field->text, most);
+        if (buf_ok(line))
+            return;
         line->length = before;
         line->overflowed = false;
     }
@@ -108,8 +126,9 @@ void log_write(struct log *log, enum log_level level, const char *message, const
 {
     if (!log_wants(log, level))
         return;
+    assert(count <= FIELDS_MAX);
     struct buf line;
-    buf_init(&line, LOG_LINE_MAX - 2); /* the closing brace and the newline */
+    buf_init(&line, LOG_LINE_MAX - 2 - count * FIELD_LEAST); /* 2: the closing brace and the newline */
     if (log->format == LOG_FORMAT_JSON)
         buf_add_char(&line, '{');
     add_name(log, &line, "ts");
@@ -120,8 +139,10 @@ void log_write(struct log *log, enum log_level level, const char *message, const
         buf_add_char(&line, '"');
     add_field(log, &line, &(struct log_field)LOG_TEXT("level", slice_of(LEVELS[level])));
     add_field(log, &line, &(struct log_field)LOG_TEXT("msg", slice_of(message)));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        line.max += FIELD_LEAST;
         add_field(log, &line, &fields[i]);
+    }
     line.max = LOG_LINE_MAX;
     buf_add_text(&line, log->format == LOG_FORMAT_JSON ? "}\n" : "\n");
     log_raw(log, buf_slice(&line));
@@ -136,6 +157,8 @@ void log_say(struct log *log, enum log_level level, const char *message)
 void log_raw(struct log *log, struct slice line)
 {
     /* A log that cannot be written must not stop the gateway: the line is lost. */
-    ssize_t written = write(log->descriptor, line.at, line.length);
-    (void)written;
+    ssize_t written;
+    do
+        written = write(log->descriptor, line.at, line.length);
+    while (written < 0 && errno == EINTR);
 }

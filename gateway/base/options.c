@@ -84,6 +84,8 @@ static void add_range(struct buf *out, const struct option *option)
 {
     if (option->type == OPTION_CHOICE) {
         buf_add_text(out, option->choices);
+    } else if (option->type == OPTION_FLAG) {
+        buf_add_text(out, "yes|no");
     } else if (is_bounded(option)) {
         print_value(out, option, option->min);
         buf_add_text(out, "..");
@@ -91,19 +93,38 @@ static void add_range(struct buf *out, const struct option *option)
     }
 }
 
+/* "a, b or c". */
+static void add_choices(struct buf *out, const char *choices)
+{
+    struct slice rest = slice_of(choices);
+    struct slice word;
+    for (bool first = true; slice_cut(&rest, '|', &word); first = false) {
+        if (!first)
+            buf_add_text(out, rest.at != NULL ? ", " : " or ");
+        buf_add(out, word);
+    }
+}
+
 /* Why a value was refused; the value itself may be a secret and is not repeated. */
 static bool refuse(const struct option *option, char why[OPTION_WHY_MAX])
 {
-    struct buf range;
-    buf_init(&range, OPTION_WHY_MAX);
-    add_range(&range, option);
+    struct buf text;
+    buf_init(&text, OPTION_WHY_MAX - 1);
+    buf_add_text(&text, "expected ");
     if (option->type == OPTION_CHOICE)
-        snprintf(why, OPTION_WHY_MAX, "expected one of %.*s", (int)range.length, range.bytes);
-    else if (range.length > 0)
-        snprintf(why, OPTION_WHY_MAX, "expected %s, %.*s", example(option), (int)range.length, range.bytes);
+        add_choices(&text, option->choices);
     else
-        snprintf(why, OPTION_WHY_MAX, "expected %s", example(option));
-    buf_free(&range);
+        buf_add_text(&text, example(option));
+    if (is_bounded(option)) {
+        bool has_comma = option->type == OPTION_DURATION || option->type == OPTION_SIZE || option->type == OPTION_RATE;
+        buf_add_text(&text, option->type == OPTION_TEXT ? " of " : has_comma ? ", from " : " from ");
+        print_value(&text, option, option->min);
+        buf_add_text(&text, " to ");
+        print_value(&text, option, option->max);
+        buf_add_text(&text, option->type == OPTION_TEXT ? " bytes" : "");
+    }
+    snprintf(why, OPTION_WHY_MAX, "%.*s", (int)text.length, text.bytes);
+    buf_free(&text);
     return false;
 }
 

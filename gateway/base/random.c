@@ -64,6 +64,11 @@ int64_t random_between(struct random *random, int64_t low, int64_t high)
 {
     assert(low <= high);
     uint64_t span = (uint64_t)high - (uint64_t)low + 1;
-    uint64_t pick = span == 0 ? random_next(random) : random_next(random) % span;
-    return (int64_t)((uint64_t)low + pick);
+    /* 2^64 is no multiple of most spans: the first few numbers would be favoured, so they are drawn again. */
+    uint64_t surplus = span == 0 ? 0 : (0 - span) % span;
+    uint64_t pick;
+    do
+        pick = random_next(random);
+    while (pick < surplus);
+    return (int64_t)((uint64_t)low + (span == 0 ? pick : pick % span));
 }

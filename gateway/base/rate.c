@@ -41,10 +41,10 @@ static int64_t level_at(const struct rate *rate, const struct rate_bucket *bucke
     if (now_us <= bucket->last_us)
         return bucket->level;
     int64_t missing = full - bucket->level;
-    int64_t elapsed = now_us - bucket->last_us;
-    if (elapsed > missing / rate->count)
+    uint64_t elapsed = (uint64_t)now_us - (uint64_t)bucket->last_us; /* may need all of the 64 bits */
+    if (missing <= 0 || elapsed > (uint64_t)(missing / rate->count))
         return full;
-    return bucket->level + elapsed * rate->count;
+    return bucket->level + (int64_t)elapsed * rate->count;
 }
 
 static void refill(const struct rate *rate, struct rate_bucket *bucket, int64_t now_us)
@@ -127,7 +127,7 @@ int64_t rate_window_left(const struct rate_window *window, const struct rate_cou
 {
     if (window_of(window, wall_us) > counter->window)
         return window->limit;
-    return window->limit - counter->used;
+    return counter->used < window->limit ? window->limit - counter->used : 0; /* a reload may have lowered the limit */
 }
 
 int64_t rate_window_until_next(const struct rate_window *window, int64_t wall_us)

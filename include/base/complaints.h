@@ -9,7 +9,8 @@
 enum { COMPLAINTS_MAX_BYTES = 256 * 1024 };
 
 struct complaints {
-    struct buf text; /* the lines */
+    struct buf text; /* whole lines; when there is no room for more, the last one says so */
+    bool is_full;
     size_t errors;
     size_t warnings;
 };

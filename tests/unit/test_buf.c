@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Buffers and slices: ceilings, numbers, JSON strings. */
+/* Buffers: ceilings, numbers, JSON strings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,12 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/codec.h"
+#include "base/random.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
 
 static void expect(struct buf *buf, const char *text)
 {
@@ -80,6 +86,8 @@ static void json_strings_are_safe(void **state)
         {"\xC3", "\"\xEF\xBF\xBD\""},
         {"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
         {"\xC0\xAF", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
+        {"\xC2\x85\xC2\x9B\u00a0", "\"\\u0085\\u009b\u00a0\""}, /* commands to terminals; not the blank behind them */
+        {"\u2027\u2028\u2029\u202a", "\"\u2027\\u2028\\u2029\u202a\""},
     };
     struct buf buf;
     buf_init(&buf, 1000);
@@ -104,50 +112,88 @@ static void taking_empties_the_giver(void **state)
     buf_free(&to);
 }
 
-static void slices_are_cut(void **state)
+static void a_format_may_fill_the_buffer_to_its_last_byte(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        const char *pieces[5];
-    } ROWS[] = {
-        {"a,,b", {"a", "", "b"}}, {"a,", {"a", ""}}, {"", {""}}, {",", {"", ""}}, {"abc", {"abc"}},
-    };
-    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
-        struct slice rest = slice_of(ROWS[i].text), piece;
-        size_t count = 0;
-        while (slice_cut(&rest, ',', &piece)) {
-            assert_non_null(ROWS[i].pieces[count]);
-            assert_true(slice_is(piece, ROWS[i].pieces[count]));
-            count++;
-        }
-        assert_null(ROWS[i].pieces[count]);
+    for (size_t max = 1; max < 1200; max += 7) {
+        struct buf buf;
+        buf_init(&buf, max);
+        buf_format(&buf, "%*d", (int)max, 1);
+        assert_true(buf_ok(&buf));
+        assert_int_equal(buf.length, max);
+        assert_int_equal(buf.bytes[max - 1], '1');
+        buf_format(&buf, "%s", "");
+        assert_true(buf_ok(&buf));
+        buf_format(&buf, "%d", 1);
+        assert_false(buf_ok(&buf));
+        assert_int_equal(buf.length, max);
+        buf_free(&buf);
     }
-    struct slice none = {NULL, 0}, piece;
-    assert_false(slice_cut(&none, ',', &piece));
 }
 
-static void slices_are_compared(void **state)
+static void numbers_are_written_as_printf_would(void **state)
 {
     (void)state;
-    assert_true(slice_equal_nocase(slice_of("WebHook_Name"), slice_of("webhook_NAME")));
-    assert_false(slice_equal_nocase(slice_of("a"), slice_of("ab")));
-    assert_false(slice_equal_nocase(slice_of("@"), slice_of("`"))); /* 0x40 and 0x60 are not letters */
-    assert_true(slice_compare(slice_of("a"), slice_of("ab")) < 0);
-    assert_true(slice_compare(slice_of("\xff"), slice_of("a")) > 0);
-    assert_int_equal(slice_compare(slice_of("a"), slice_of("a")), 0);
-    assert_true(slice_is(slice_trim(slice_of(" \t a b\t ")), "a b"));
-    assert_true(slice_is(slice_trim(slice_of("  ")), ""));
-    assert_true(slice_starts_with_nocase(slice_of("Bearer x"), slice_of("bearer ")));
-    assert_false(slice_starts_with(slice_of("Be"), slice_of("Bearer")));
+    struct buf buf;
+    buf_init(&buf, 100);
+    uint64_t number = 1;
+    for (int digits = 1; digits <= 20; digits++, number *= 10) {
+        char text[32];
+        for (uint64_t off = 0; off < 2; off++) {
+            snprintf(text, sizeof(text), "%" PRIu64, number - off);
+            buf_add_unsigned(&buf, number - off);
+            expect(&buf, text);
+            snprintf(text, sizeof(text), "%" PRId64, -(int64_t)(number - off));
+            buf_add_integer(&buf, -(int64_t)(number - off));
+            expect(&buf, text);
+        }
+        if (digits == 19)
+            break; /* the next power would not fit a signed number */
+    }
+    buf_free(&buf);
+}
+
+/* Whatever bytes go in, a JSON string without control characters comes out. */
+static void json_of_random_bytes_is_json(void **state)
+{
+    (void)state;
+    struct random random;
+    struct buf buf;
+    random_init(&random, 11);
+    buf_init(&buf, 10000);
+    for (int round = 0; round < 20000; round++) {
+        static const char LIKELY[] = {'"',    '\\',   '\n',   '\0',   '\x7f', '\xC2',
+                                      '\x85', '\xE2', '\x80', '\xA8', '\xF0', 'a'};
+        char bytes[24];
+        size_t length = (size_t)random_between(&random, 0, sizeof(bytes));
+        for (size_t i = 0; i < length; i++)
+            bytes[i] = random_between(&random, 0, 1) != 0 ? LIKELY[random_between(&random, 0, sizeof(LIKELY) - 1)]
+                                                          : (char)random_between(&random, 0, 255);
+        buf_reset(&buf);
+        buf_add_json(&buf, slice_make(bytes, length));
+        assert_true(buf_ok(&buf) && codec_is_utf8(buf_slice(&buf)));
+        for (size_t i = 0; i < buf.length; i++)
+            assert_true((unsigned char)buf.bytes[i] >= ' ' && buf.bytes[i] != '\x7f');
+        json_t *read = json_loadb(buf.bytes, buf.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        assert_non_null(read);
+        if (codec_is_utf8(slice_make(bytes, length)))
+            assert_true(
+                slice_equal(slice_make(json_string_value(read), json_string_length(read)), slice_make(bytes, length)));
+        json_decref(read);
+    }
+    buf_free(&buf);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(adds_what_is_given),    cmocka_unit_test(the_ceiling_holds),
-        cmocka_unit_test(json_strings_are_safe), cmocka_unit_test(taking_empties_the_giver),
-        cmocka_unit_test(slices_are_cut),        cmocka_unit_test(slices_are_compared),
+        cmocka_unit_test(adds_what_is_given),
+        cmocka_unit_test(the_ceiling_holds),
+        cmocka_unit_test(a_format_may_fill_the_buffer_to_its_last_byte),
+        cmocka_unit_test(numbers_are_written_as_printf_would),
+        cmocka_unit_test(json_strings_are_safe),
+        cmocka_unit_test(json_of_random_bytes_is_json),
+        cmocka_unit_test(taking_empties_the_giver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

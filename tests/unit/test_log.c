@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Log lines that nobody can forge, and metrics that add up. */
+/* Log lines that nobody can forge. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "base/metrics.h"
 
-#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What one call writes, without its time. */
@@ -47,13 +47,64 @@ static void lines_have_their_form(void **state)
 static void values_cannot_forge(void **state)
 {
     (void)state;
+    static const struct {
+        struct slice value;
+        const char *logfmt, *json;
+    } ROWS[] = {
+        {SLICE("bare-[x]!~"), "bare-[x]!~", "\"bare-[x]!~\""},
+        {SLICE(""), "\"\"", "\"\""},
+        {SLICE("two words"), "\"two words\"", "\"two words\""},
+        {SLICE("x\nts=1 level=info"), "\"x\\nts=1 level=info\"", "\"x\\nts=1 level=info\""},
+        {SLICE("a=b"), "\"a=b\"", "\"a=b\""},
+        {SLICE("say \"x\""), "\"say \\\"x\\\"\"", "\"say \\\"x\\\"\""},
+        {SLICE("c:\\"), "\"c:\\\\\"", "\"c:\\\\\""},
+        {SLICE("\r\t\0\x1b[2J\x7f"), "\"\\r\\t\\u0000\\u001b[2J\\u007f\"", "\"\\r\\t\\u0000\\u001b[2J\\u007f\""},
+        {SLICE("\xff\xC0\xAF"), "\"\uFFFD\uFFFD\uFFFD\"", "\"\uFFFD\uFFFD\uFFFD\""},
+        {SLICE("caf\u00E9"), "\"caf\u00E9\"", "\"caf\u00E9\""},
+        {SLICE("\xC2\x9B"
+               "2J\u2028"),
+         "\"\\u009b2J\\u2028\"", "\"\\u009b2J\\u2028\""},
+        {SLICE("\"}\n{\"ts\":1"), "\"\\\"}\\n{\\\"ts\\\":1\"", "\"\\\"}\\n{\\\"ts\\\":1\""},
+    };
+    char line[LOG_LINE_MAX + 1], expected[LOG_LINE_MAX + 1];
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        written(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, LOG_FIELDS(LOG_TEXT("a", ROWS[i].value), LOG_NUMBER("n", 1)), line);
+        snprintf(expected, sizeof(expected), " a=%s n=1\n", ROWS[i].logfmt);
+        assert_string_equal(strstr(line, " a="), expected);
+        written(LOG_FORMAT_JSON, LOG_LEVEL_INFO, LOG_FIELDS(LOG_TEXT("a", ROWS[i].value), LOG_NUMBER("n", 1)), line);
+        snprintf(expected, sizeof(expected), ",\"a\":%s,\"n\":1}\n", ROWS[i].json);
+        assert_string_equal(strstr(line, ",\"a\":"), expected);
+    }
+}
+
+static void the_time_is_rfc_3339_in_utc(void **state)
+{
+    (void)state;
     char line[LOG_LINE_MAX + 1];
-    written(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO,
-            LOG_FIELDS(LOG_TEXT("a", slice_of("x\nts=1 level=info")), LOG_TEXT("b", slice_of("")),
-                       LOG_TEXT("c", slice_of("\xff"))),
-            line);
-    assert_non_null(strstr(line, " a=\"x\\nts=1 level=info\" b=\"\" c=\"\xEF\xBF\xBD\"\n"));
-    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+    written(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, NULL, 0, line);
+    static const char FORM[] = "ts=0000-00-00T00:00:00.000Z level=info msg=\"some words\"\n";
+    assert_int_equal(strlen(line), strlen(FORM));
+    for (size_t i = 0; FORM[i] != '\0'; i++)
+        assert_true(FORM[i] == '0' ? line[i] >= '0' && line[i] <= '9' : line[i] == FORM[i]);
+    struct tm parts = {0};
+    assert_non_null(strptime(line + strlen("ts="), "%Y-%m-%dT%H:%M:%S", &parts));
+    double ago = difftime(time(NULL), timegm(&parts));
+    assert_true(ago > -3600 && ago < 3600); /* an hour is less than any mistaken time zone, and more than any test */
+}
+
+static void the_level_is_a_threshold_that_moves(void **state)
+{
+    (void)state;
+    struct clock *clock = clock_new();
+    struct log *log = log_new(-1, LOG_LEVEL_WARN, LOG_FORMAT_JSON, clock);
+    assert_false(log_wants(log, LOG_LEVEL_INFO));
+    assert_true(log_wants(log, LOG_LEVEL_WARN));
+    assert_true(log_wants(log, LOG_LEVEL_ERROR));
+    log_set_level(log, LOG_LEVEL_DEBUG);
+    assert_true(log_wants(log, LOG_LEVEL_DEBUG));
+    log_say(log, LOG_LEVEL_ERROR, "to a descriptor that is closed: lost, and nothing else");
+    log_free(log);
+    clock_free(clock);
 }
 
 static void long_values_are_cut(void **state)
@@ -65,69 +116,57 @@ static void long_values_are_cut(void **state)
     struct slice slice = slice_make(value, sizeof(value));
     written(LOG_FORMAT_JSON, LOG_LEVEL_INFO,
             LOG_FIELDS(LOG_TEXT("a", slice), LOG_TEXT("b", slice), LOG_TEXT("c", slice), LOG_TEXT("d", slice),
-                       LOG_NUMBER("e", 1)),
+                       LOG_NUMBER("e", INT64_MIN)),
             line);
     assert_true(strlen(line) <= LOG_LINE_MAX);
-    assert_non_null(strstr(line, "vvv...\",\"b\""));
-    assert_null(strstr(line, "\"d\"")); /* no room: left out whole */
-    assert_string_equal(line + strlen(line) - strlen(",\"e\":1}\n"), ",\"e\":1}\n");
+    const char *a = strstr(line, "\"a\":\""), *b = strstr(line, "...\",\"b\":\"v");
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal(b + strlen("...") - (a + strlen("\"a\":\"")), LOG_VALUE_MAX);
+    assert_non_null(strstr(line, "\"d\":\"vvv")); /* shorter than the others, as the line is almost full */
+    static const char END[] = "vvv...\",\"e\":-9223372036854775808}\n";
+    assert_string_equal(line + strlen(line) - strlen(END), END);
 }
 
-static void *count_a_lot(void *context)
-{
-    struct counters *counters = context;
-    for (int i = 0; i < 100000; i++)
-        counters_add(counters, METRIC_REQUESTS, 1);
-    return NULL;
-}
-
-static void metrics_add_up_over_threads(void **state)
+/* Escaping makes a value up to six times as long: it is cut further, and hides nothing behind it. */
+static void values_that_swell_are_cut(void **state)
 {
     (void)state;
-    struct metrics *metrics = metrics_new();
-    pthread_t threads[3];
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, count_a_lot, metrics_block(metrics)), 0);
-    int64_t before = 0;
-    for (int i = 0; i < 1000; i++) {
-        int64_t now = metrics_read(metrics, METRIC_REQUESTS);
-        assert_true(now >= before);
-        before = now;
+    static char value[LOG_VALUE_MAX];
+    char line[LOG_LINE_MAX + 1];
+    memset(value, '\x01', sizeof(value));
+    struct slice slice = slice_make(value, sizeof(value));
+    for (int format = LOG_FORMAT_LOGFMT; format <= LOG_FORMAT_JSON; format++) {
+        written((enum log_format)format, LOG_LEVEL_INFO,
+                LOG_FIELDS(LOG_TEXT("a", slice), LOG_TEXT("b", slice), LOG_TEXT("c", slice_of("last"))), line);
+        assert_true(strlen(line) <= LOG_LINE_MAX);
+        assert_non_null(strstr(line, "\\u0001..."));
+        assert_non_null(strstr(line, format == LOG_FORMAT_JSON ? "\"b\":\"\\u0001" : " b=\"\\u0001"));
+        assert_non_null(strstr(line, format == LOG_FORMAT_JSON ? ",\"c\":\"last\"}\n" : " c=last\n"));
     }
-    for (int i = 0; i < 3; i++)
-        pthread_join(threads[i], NULL);
-    assert_int_equal(metrics_read(metrics, METRIC_REQUESTS), 300000);
-    metrics_free(metrics);
 }
 
-static void the_text_format_is_prometheus(void **state)
+static void a_character_is_not_cut_in_two(void **state)
 {
     (void)state;
-    struct metrics *metrics = metrics_new();
-    struct counters *counters = metrics_block(metrics);
-    struct buf out;
-    counters_add(counters, METRIC_HITS, 3);
-    counters_set(counters, METRIC_CONNECTIONS_OPEN, 2);
-    buf_init(&out, 1 << 20);
-    metrics_print(metrics, &out);
-    buf_add_char(&out, '\0');
-    assert_non_null(strstr(out.bytes,
-                           "# HELP nexgate_connections Client connections open now.\n# TYPE nexgate_connections gauge\n"
-                           "nexgate_connections 2\n"));
-    assert_non_null(strstr(out.bytes, "nexgate_searches_total{outcome=\"hit\"} 3\n"));
-    const char *first = strstr(out.bytes, "# TYPE nexgate_searches_total counter\n");
-    assert_non_null(first);
-    assert_null(strstr(first + 1, "# TYPE nexgate_searches_total")); /* once a name */
-    buf_free(&out);
-    metrics_free(metrics);
+    char value[LOG_VALUE_MAX + 8], line[LOG_LINE_MAX + 1];
+    for (size_t shift = 0; shift < 4; shift++) {
+        memset(value, 'v', sizeof(value));
+        for (size_t i = shift; i + 4 <= sizeof(value); i += 4)
+            memcpy(value + i, "\U0001F600", 4);
+        written(LOG_FORMAT_JSON, LOG_LEVEL_INFO, LOG_FIELDS(LOG_TEXT("a", slice_make(value, LOG_VALUE_MAX + 1))), line);
+        assert_non_null(strstr(line, "\U0001F600...\""));
+        assert_null(strstr(line, "\uFFFD"));
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_have_their_form),         cmocka_unit_test(values_cannot_forge),
-        cmocka_unit_test(long_values_are_cut),           cmocka_unit_test(metrics_add_up_over_threads),
-        cmocka_unit_test(the_text_format_is_prometheus),
+        cmocka_unit_test(the_time_is_rfc_3339_in_utc),   cmocka_unit_test(the_level_is_a_threshold_that_moves),
+        cmocka_unit_test(long_values_are_cut),           cmocka_unit_test(values_that_swell_are_cut),
+        cmocka_unit_test(a_character_is_not_cut_in_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

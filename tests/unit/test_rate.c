@@ -83,19 +83,41 @@ static void the_wait_is_exact(void **state)
     }
 }
 
-static void never_divides_in_the_callers_favour(void **state)
+static void a_steady_flood_gets_exactly_its_rate(void **state)
 {
     (void)state;
-    static const int64_t STEPS[] = {1, 7, 997, 333333, 333334, 1000001, 59999999};
+    struct rate rate;
+    struct rate_bucket bucket;
+    int64_t start_us = 12345678901, admitted = 0;
+    assert_true(rate_init(&rate, 10, CLOCK_SECOND, 20));
+    rate_fill(&rate, &bucket, start_us);
+    for (int64_t at = 0; at <= 5 * CLOCK_SECOND; at += CLOCK_MILLISECOND)
+        admitted += rate_take(&rate, &bucket, start_us + at, 1);
+    assert_int_equal(admitted, 70); /* 20 at once, and 10 for each second up to the fifth's end */
+}
+
+/* 3/s has no whole number of microseconds between two tokens: what is rounded must never be rounded up. Asking every
+ * `step` for an hour admits all that is allowed and, at no instant, one more. */
+static void three_a_second_for_an_hour_is_never_one_too_many(void **state)
+{
+    (void)state;
+    static const int64_t STEPS[] = {1009, 7919, 99991, 333333, 333334, 1000001, 59999999};
+    static const int64_t BURSTS[] = {1, 3, 1000};
     for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
-        struct rate rate;
-        struct rate_bucket bucket;
-        assert_true(rate_init(&rate, 3, CLOCK_SECOND, 1));
-        rate_fill(&rate, &bucket, 0);
-        int64_t admitted = 0;
-        for (int64_t at = 0, steps = 0; at <= 3600 * CLOCK_SECOND && steps < 200000; at += STEPS[i], steps++) {
-            admitted += rate_take(&rate, &bucket, at, 1);
-            assert_true(admitted <= 1 + 3 * at / CLOCK_SECOND);
+        for (size_t j = 0; j < sizeof(BURSTS) / sizeof(BURSTS[0]); j++) {
+            struct rate rate;
+            struct rate_bucket bucket;
+            assert_true(rate_init(&rate, 3, CLOCK_SECOND, BURSTS[j]));
+            rate_fill(&rate, &bucket, 0);
+            __int128 admitted = 0, allowed = 0, asked = 0;
+            for (int64_t at = 0; at <= 3600 * CLOCK_SECOND; at += STEPS[i], asked++) {
+                admitted += rate_take(&rate, &bucket, at, 1);
+                allowed = BURSTS[j] + (__int128)3 * at / CLOCK_SECOND;
+                assert_true(admitted <= allowed);
+            }
+            /* A bucket that never runs over loses nothing either. */
+            if (BURSTS[j] > 1 && STEPS[i] * 3 < CLOCK_SECOND)
+                assert_true(admitted == (asked < allowed ? asked : allowed));
         }
     }
 }
@@ -180,7 +202,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_exact_arithmetic),
         cmocka_unit_test(the_wait_is_exact),
-        cmocka_unit_test(never_divides_in_the_callers_favour),
+        cmocka_unit_test(a_steady_flood_gets_exactly_its_rate),
+        cmocka_unit_test(three_a_second_for_an_hour_is_never_one_too_many),
         cmocka_unit_test(a_long_pause_fills_and_does_not_overflow),
         cmocka_unit_test(a_clock_that_steps_back_gives_nothing),
         cmocka_unit_test(given_back_is_never_more_than_full),
