@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One fetch as libcurl sees it: an easy handle with all of its options, where the answer's bytes go, and what libcurl's result
- * means. Knows no loop and no multi handle. */
+/* One fetch as libcurl sees it: an easy handle with all of its options, where the answer's bytes go, and what libcurl's
+ * result means. Knows no loop and no multi handle. */
 #ifndef NEXGATE_IO_CALL_H
 #define NEXGATE_IO_CALL_H
 
@@ -20,9 +20,10 @@ struct call {
     char curl_says[CURL_ERROR_SIZE];
 };
 
-/* Empties the fetch's result and makes the handle; false when libcurl refuses (then only call_free may follow). The texts of
- * the request are copied. */
-bool call_init(struct call *call, struct fetch *fetch, const struct fetch_options *options, const struct clock *clock) MUST_CHECK;
+/* Empties the fetch's result and makes the handle; false when libcurl refuses (then only call_free may follow). The
+ * texts of the request are copied. */
+bool call_init(struct call *call, struct fetch *fetch, const struct fetch_options *options,
+               const struct clock *clock) MUST_CHECK;
 
 /* The handle must not be in a multi handle any more. */
 void call_free(struct call *call);

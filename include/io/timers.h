@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The timers of one loop in order of time: a binary heap in which each timer knows its place, so that stopping one is as cheap
- * as starting it. Knows no clock and calls nobody. */
+/* The timers of one loop in order of time: a binary heap in which each timer knows its place, so that stopping one is
+ * as cheap as starting it. Knows no clock and calls nobody. */
 #ifndef NEXGATE_IO_TIMERS_H
 #define NEXGATE_IO_TIMERS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting with one fixed length, for many: a queue per length, O(1) to join, touch and leave, checked once a `grain_us`, so a
- * waiter is called up to that much late. For idle connections and the like. On the loop's thread. */
+/* Waiting with one fixed length, for many: a queue per length, O(1) to join, touch and leave, checked once a
+ * `grain_us`, so a waiter is called up to that much late. For idle connections and the like. On the loop's thread. */
 #ifndef NEXGATE_IO_WAITING_ROOM_H
 #define NEXGATE_IO_WAITING_ROOM_H
 
@@ -17,8 +17,9 @@ struct waiter {
 
 typedef void (*waiter_cb)(struct waiter *waiter, void *context); /* it has left the room */
 
-struct waiting_room *waiting_room_new(struct loop *loop, int64_t length_us, int64_t grain_us, waiter_cb on_late, void *context);
-void waiting_room_free(struct waiting_room *room);                         /* must be empty */
+struct waiting_room *waiting_room_new(struct loop *loop, int64_t length_us, int64_t grain_us, waiter_cb on_late,
+                                      void *context);
+void waiting_room_free(struct waiting_room *room);                                        /* must be empty */
 void waiting_room_join(struct waiting_room *room, struct waiter *waiter, int64_t now_us); /* again: from now on */
 void waiting_room_leave(struct waiting_room *room, struct waiter *waiter);
 

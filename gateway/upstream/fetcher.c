@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* The fetcher from outside: asks come in by letter and join a flight or start one. How a flight goes on is route.c's,
+ * where its answer leads is outcome.c's. Knows nothing of clients, of the store behind `on_fetched`, or of how HTTP is
+ * spoken. */
+#include "upstream/fetcher.h"
+
+#include "upstream/outcome.h"
+#include "upstream/route.h"
+
+enum { MARGIN_US = 5000 }; /* of the budget, for the jitter of the network */
+
+static void start_flight(struct fetcher *fetcher, struct ask *ask)
+{
+    struct flight *flight = flight_new(fetcher, ask);
+    int64_t now_us = loop_now(fetcher->loop);
+
+    flight->number = ++fetcher->came;
+    flight->wait_until_us = now_us + fetcher->options.max_wait_us;
+    flight->latest_us = flight->wait_until_us + 2 * fetcher->options.timeout_us; /* the token's and the call's */
+    flight->timer.on_timer = route_on_timer;
+    flight->token_waiter.on_token = route_on_token;
+    flight->fetch.on_done = outcome_on_done;
+    map_put(fetcher->by_key, flight->key, flight);
+
+    bool fits = nexudus_url(&flight->url, fetcher->url, ask->schema, ask->canonical, ask->window);
+    buf_add_char(&flight->url, '\0');
+    if (!fits || !buf_ok(&flight->url)) {
+        route_fail(flight, ASK_BAD_QUERY, 0, "the query is too long for Nexudus");
+        return;
+    }
+    if (fetcher->flights[FLIGHT_QUEUED].count >= (size_t)fetcher->options.queue) {
+        route_refuse(flight, "too many searches wait for Nexudus already");
+        return;
+    }
+    route_line_up(flight);
+    route_advance(fetcher);
+}
+
+static void on_ask(struct letter *letter, void *receiver)
+{
+    struct fetcher *fetcher = receiver;
+    struct ask *ask = MEM_OUTER(letter, struct ask, letter);
+    struct flight *flight = map_get(fetcher->by_key, ask->key);
+
+    if (fetcher->closing) {
+        const struct landing closing = {
+            .verdict = ASK_CLOSING, .retry_after_us = ROUTE_RETRY_DEFAULT_US, .why = "the gateway is closing"};
+        ask_answer(ask, &closing, false, &fetcher->cache);
+        return;
+    }
+    if (flight != NULL && flight_takes(flight, ask)) {
+        if (flight->state == FLIGHT_LANDED)
+            ask_answer(ask, &flight->landing, true, &fetcher->cache);
+        else
+            flight_board(flight, ask);
+        return;
+    }
+    if (ask->on_charge != NULL && !ask->on_charge(ask)) {
+        const struct landing uncharged = {.verdict = ASK_UNCHARGED, .why = "the client's searches are spent"};
+        ask_answer(ask, &uncharged, false, &fetcher->cache);
+        return;
+    }
+    if (flight != NULL && flight->state == FLIGHT_LANDED)
+        route_retire(flight);
+    start_flight(fetcher, ask);
+}
+
+void fetcher_ask(struct fetcher *fetcher, struct ask *ask)
+{
+    ask->letter.on_open = on_ask;
+    mailbox_post(fetcher->mailbox, &ask->letter);
+}
+
+/* Birth, death and the view from outside. */
+
+struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
+                            const struct fetcher_cache *cache, struct log *log, struct counters *counters)
+{
+    struct fetcher *fetcher = mem_new(sizeof *fetcher);
+    struct hash_secret secret;
+
+    fetcher->loop = loop;
+    fetcher->transport = transport;
+    fetcher->log = log;
+    fetcher->counters = counters;
+    fetcher->options = *options;
+    fetcher->url = mem_copy_text(options->url, strlen(options->url));
+    fetcher->cache = *cache;
+    fetcher->opening.on_timer = route_on_opening;
+    random_init(&fetcher->random, 0);
+    hash_secret_init(&secret);
+    fetcher->by_key = map_new(&secret);
+    fetcher->budget = budget_new(options->budget_count, options->budget_interval_us, MARGIN_US);
+    fetcher->token = token_new(loop, transport, &options->token, log, counters, &fetcher->random);
+    fetcher->options.url = NULL; /* the caller's texts may go */
+    fetcher->options.token = (struct token_options){0};
+    fetcher->mailbox = mailbox_new(loop, fetcher);
+    if (fetcher->mailbox == NULL) {
+        fetcher_free(fetcher);
+        return NULL;
+    }
+    return fetcher;
+}
+
+void fetcher_free(struct fetcher *fetcher)
+{
+    if (fetcher == NULL)
+        return;
+    fetcher->closing = true;
+    mailbox_free(fetcher->mailbox);
+    for (enum flight_state state = 0; state < FLIGHT_LISTS; state++) {
+        struct flight *flight;
+        while ((flight = fetcher->flights[state].first) != NULL) {
+            if (state == FLIGHT_CALLING)
+                fetcher->transport->cancel(fetcher->transport, &flight->fetch);
+            if (state == FLIGHT_LANDED)
+                route_retire(flight);
+            else
+                route_fail(flight, ASK_CLOSING, ROUTE_RETRY_DEFAULT_US, "the gateway is closing");
+        }
+    }
+    timer_stop(fetcher->loop, &fetcher->opening);
+    token_free(fetcher->token);
+    budget_free(fetcher->budget);
+    map_free(fetcher->by_key);
+    mem_free(fetcher->url);
+    mem_free(fetcher);
+}
+
+int64_t fetcher_cap(const struct fetcher *fetcher, const struct schema *schema)
+{
+    return caps_find(&fetcher->caps, schema, loop_now(fetcher->loop));
+}
+
+void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view)
+{
+    struct token_view token;
+
+    token_look(fetcher->token, &token);
+    *view = (struct fetcher_view){
+        .token_good = token.has_token,
+        .token_failing = token.failing,
+        .pause_us = later(fetcher->paused_until_us - loop_now(fetcher->loop), 0),
+        .queued = fetcher->queued,
+        .flights = fetcher->open,
+    };
+}

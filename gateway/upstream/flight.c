@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is aboard a flight, who may still board it, and how they are told. */
+#include "upstream/flight.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { URL_MAX = 64 * 1024 };
+
+struct flight *flight_new(struct fetcher *fetcher, struct ask *starter)
+{
+    struct flight *flight = mem_new(sizeof *flight + starter->key.length);
+    char *key = (char *)(flight + 1);
+
+    memcpy(key, starter->key.at, starter->key.length);
+    flight->key = slice_make(key, starter->key.length);
+    flight->fetcher = fetcher;
+    flight->state = FLIGHT_OUT;
+    flight->last_ask = &flight->asks;
+    flight->schema = starter->schema;
+    flight->window = starter->window;
+    flight->started_us = CLOCK_NEVER;
+    buf_init(&flight->url, URL_MAX);
+    flight_board(flight, starter);
+    return flight;
+}
+
+static void on_burial(struct deferred *deferred)
+{
+    struct flight *flight = MEM_OUTER(deferred, struct flight, burial);
+
+    buf_free(&flight->url);
+    mem_free(flight);
+}
+
+void flight_bury(struct flight *flight, struct loop *loop)
+{
+    assert(flight->asks == NULL && flight->state == FLIGHT_OUT);
+    flight->burial.on_turn_end = on_burial;
+    loop_defer(loop, &flight->burial);
+}
+
+bool flight_takes(const struct flight *flight, const struct ask *ask)
+{
+    /* An ask of after the landing has seen the store with the landing's window in it, and was not content. */
+    if (flight->state == FLIGHT_LANDED && ask->came_us > flight->landed_us)
+        return false;
+    return !ask->anew || flight->started_us > ask->came_us;
+}
+
+void flight_board(struct flight *flight, struct ask *ask)
+{
+    ask->flight = flight;
+    ask->next = NULL;
+    *flight->last_ask = ask;
+    flight->last_ask = &ask->next;
+    flight->store = flight->store || ask->store;
+}
+
+static void on_open(struct letter *letter, void *receiver)
+{
+    struct ask *ask = MEM_OUTER(letter, struct ask, letter);
+
+    (void)receiver;
+    ask->on_answer(ask);
+}
+
+void ask_answer(struct ask *ask, const struct landing *landing, bool collapsed, const struct fetcher_cache *cache)
+{
+    ask->verdict = landing->verdict;
+    ask->window_entry = landing->entry == NULL ? NULL : cache->ref(landing->entry);
+    ask->collapsed = collapsed;
+    ask->stored = landing->stored;
+    ask->status = landing->status;
+    ask->retry_after_us = landing->retry_after_us;
+    ask->cap = landing->cap;
+    snprintf(ask->why, sizeof ask->why, "%s", landing->why);
+    ask->flight = NULL;
+    ask->letter.on_open = on_open;
+    mailbox_post(ask->reply_to, &ask->letter);
+}
+
+void flight_answer(struct flight *flight, const struct landing *landing, const struct fetcher_cache *cache)
+{
+    struct ask *ask = flight->asks;
+    bool collapsed = false; /* all but the starter */
+
+    flight->asks = NULL;
+    flight->last_ask = &flight->asks;
+    while (ask != NULL) {
+        struct ask *next = ask->next; /* answered, it is its owner's */
+        ask_answer(ask, landing, collapsed, cache);
+        collapsed = true;
+        ask = next;
+    }
+}
+
+void flight_list_put(struct flight_list *list, struct flight *flight)
+{
+    struct flight *before = list->last;
+
+    /* From the end: most come last. */
+    while (before != NULL && before->number > flight->number)
+        before = before->previous;
+    flight->previous = before;
+    flight->next = before == NULL ? list->first : before->next;
+    if (flight->previous == NULL)
+        list->first = flight;
+    else
+        flight->previous->next = flight;
+    if (flight->next == NULL)
+        list->last = flight;
+    else
+        flight->next->previous = flight;
+    list->count++;
+}
+
+void flight_list_remove(struct flight_list *list, struct flight *flight)
+{
+    if (flight->previous == NULL)
+        list->first = flight->next;
+    else
+        flight->previous->next = flight->next;
+    if (flight->next == NULL)
+        list->last = flight->previous;
+    else
+        flight->next->previous = flight->previous;
+    flight->next = NULL;
+    flight->previous = NULL;
+    list->count--;
+}
+
+size_t flight_list_ahead(const struct flight_list *list, const struct flight *flight)
+{
+    size_t ahead = list->count;
+
+    for (const struct flight *other = list->last; other != NULL && other->number >= flight->number;
+         other = other->previous)
+        ahead--;
+    return ahead;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Where an answer leads: each verdict of nexudus.c has its row, with what is counted, what it says about the token, and
+ * what is done with the flight. */
+#include "upstream/outcome.h"
+
+#include "upstream/route.h"
+
+enum { PAUSE_MIN_US = 100000 }; /* for a throttle that asks for no wait at all */
+
+static void after_ok(struct flight *flight, struct nexudus_answer *answer)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    struct landing landing = {.verdict = ASK_OK, .status = answer->status, .why = ""};
+    struct fetched fetched = {
+        .key = flight->key,
+        .body = &flight->fetch.body,
+        .envelope = &answer->envelope,
+        .started_us = flight->started_us,
+        .store = flight->store,
+    };
+
+    landing.entry = fetcher->cache.on_fetched(fetcher->cache.context, &fetched, &landing.stored);
+    if (landing.entry == NULL)
+        route_fail(flight, ASK_OUTAGE, ROUTE_RETRY_DEFAULT_US, "no memory for Nexudus's answer");
+    else
+        route_land(flight, &landing);
+}
+
+static void after_throttle(struct flight *flight, struct nexudus_answer *answer)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    int64_t now_us = loop_now(fetcher->loop);
+    int64_t pause_us =
+        answer->retry_after_us < 0 ? ROUTE_RETRY_DEFAULT_US : later(answer->retry_after_us, PAUSE_MIN_US);
+
+    pause_us = earlier(pause_us, fetcher->options.retry_after_max_us);
+    pause_us += random_between(&fetcher->random, 0, pause_us / 5); /* so that instances do not return as one */
+    budget_pause(fetcher->budget, now_us + pause_us);
+    fetcher->paused_until_us = now_us + budget_pause_left(fetcher->budget, now_us);
+    fetcher->on_probation = true;
+    fetcher->probe = NULL;
+    flight->started_us = CLOCK_NEVER;
+    route_line_up(flight);
+    route_clear_line(fetcher);
+}
+
+/* Once more with another token; if that is refused too, it is not the token. */
+static void after_unauthorized(struct flight *flight, struct nexudus_answer *answer)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    token_refused(fetcher->token, flight->generation);
+    if (flight->replayed) {
+        route_fail(flight, ASK_REFUSED, 0, answer->why);
+        return;
+    }
+    flight->replayed = true;
+    flight->started_us = CLOCK_NEVER;
+    flight->wait_until_us = earlier(loop_now(fetcher->loop) + fetcher->options.max_wait_us, flight->latest_us);
+    route_line_up(flight);
+}
+
+static void after_failure(struct flight *flight, enum ask_verdict verdict, const struct nexudus_answer *answer)
+{
+    const struct landing landing = {
+        .verdict = verdict,
+        .status = answer->status,
+        .retry_after_us = later(answer->retry_after_us, ROUTE_RETRY_DEFAULT_US),
+        .cap = answer->cap,
+        .why = answer->why,
+    };
+
+    route_land(flight, &landing);
+}
+
+static const struct {
+    enum ask_verdict verdict; /* where nothing better can be done */
+    enum metric metric;
+    bool proves_token;                                                  /* only a good token is answered like this */
+    bool is_trouble;                                                    /* the log shall know */
+    void (*then)(struct flight *flight, struct nexudus_answer *answer); /* NULL: after_failure */
+} outcomes[] = {
+    [NEXUDUS_OK] = {ASK_OK, METRIC_UPSTREAM_OK, true, false, after_ok},
+    [NEXUDUS_CAPPED] = {ASK_CAPPED, METRIC_UPSTREAM_OK, true, false, NULL},
+    [NEXUDUS_THROTTLED] = {ASK_THROTTLED, METRIC_UPSTREAM_THROTTLED, false, true, after_throttle},
+    [NEXUDUS_UNAUTHORIZED] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, false, false, after_unauthorized},
+    [NEXUDUS_FORBIDDEN] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, true, true, NULL},
+    [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, false, NULL},
+    [NEXUDUS_BROKEN] = {ASK_BROKEN, METRIC_UPSTREAM_BROKEN, false, true, NULL},
+    [NEXUDUS_OUTAGE] = {ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE, false, true, NULL},
+    [NEXUDUS_TIMEOUT] = {ASK_TIMEOUT, METRIC_UPSTREAM_TIMEOUT, false, true, NULL},
+};
+
+/* Once for each change of the weather, not for each call. */
+static void tell(struct fetcher *fetcher, const struct nexudus_answer *answer, const char *error)
+{
+    if (answer->verdict == NEXUDUS_OK && fetcher->told != NEXUDUS_OK) {
+        log_say(fetcher->log, LOG_LEVEL_INFO, "Nexudus answers again");
+        fetcher->told = NEXUDUS_OK;
+    } else if (outcomes[answer->verdict].is_trouble && fetcher->told != answer->verdict) {
+        log_write(fetcher->log, LOG_LEVEL_WARN, "a search at Nexudus failed",
+                  LOG_FIELDS(LOG_TEXT("result", slice_of(nexudus_verdict_name(answer->verdict))),
+                             LOG_TEXT("why", slice_of(answer->why)), LOG_TEXT("error", slice_of(error))));
+        fetcher->told = answer->verdict;
+    }
+}
+
+void outcome_on_done(struct fetch *fetch)
+{
+    struct flight *flight = MEM_OUTER(fetch, struct flight, fetch);
+    struct fetcher *fetcher = flight->fetcher;
+    struct nexudus_answer answer;
+
+    nexudus_judge(fetch, flight->schema, flight->window, &answer);
+    flight->status = answer.status;
+    counters_add(fetcher->counters, outcomes[answer.verdict].metric, 1);
+    tell(fetcher, &answer, fetch->error);
+    if (outcomes[answer.verdict].proves_token)
+        token_worked(fetcher->token, flight->generation);
+    if (answer.cap > 0)
+        caps_learn(&fetcher->caps, flight->schema, answer.cap, loop_now(fetcher->loop));
+    if (fetcher->probe == flight) {
+        fetcher->probe = NULL;
+        fetcher->on_probation = false; /* unless it was throttled, which begins another */
+    }
+    if (outcomes[answer.verdict].then != NULL)
+        outcomes[answer.verdict].then(flight, &answer);
+    else
+        after_failure(flight, outcomes[answer.verdict].verdict, &answer);
+    envelope_free(&answer.envelope);
+    buf_free(&fetch->body);
+    route_advance(fetcher);
+}

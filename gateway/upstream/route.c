@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* The states of a flight and the one door between them.
+ *
+ *                 ask, paid for
+ *                      │ line_up          (line full, or the wait would be too long: THROTTLED)
+ *                      ▼
+ *   ┌──────────────► QUEUED ────────────── patience over ──────────────────────────► THROTTLED, OUTAGE
+ *   │                  │ advance: first in line, and the budget allows a call
+ *   │                  ▼
+ *   │   pause begun  AT_GATE ───────────── no token, or not in time ───────────────► OUTAGE, REFUSED, TIMEOUT
+ *   ├────────────────  │ depart: the token is there
+ *   │                  ▼
+ *   │ throttled,     CALLING ───────────── answered otherwise ─────────────────────► CAPPED, BROKEN, …
+ *   └─ first 401 ────  │ a whole envelope
+ *                      ▼
+ *                    LANDED ── a moment later ──► OUT, and buried at the end of the turn
+ *
+ * `move` is the only door between states; each state is a list, and one timer of the flight is the state's. At most one
+ * flight is at the gate, so the budget's turn cannot be given twice, and one is enough to fetch the token for all.
+ *
+ * The order of the queue is that of coming; a fairer one takes the place of flight_list. */
+#include "upstream/route.h"
+
+enum {
+    RECENT_MAX = 32,    /* landed flights that are kept for latecomers */
+    RETRY_MIN_US = 1000 /* a 503 always says when to come again */
+};
+
+#define RECENT_US (1 * CLOCK_SECOND)
+
+/* The door between states. */
+
+static void publish(struct fetcher *fetcher)
+{
+    size_t queued = fetcher->flights[FLIGHT_QUEUED].count;
+    size_t open = queued + fetcher->flights[FLIGHT_AT_GATE].count + fetcher->flights[FLIGHT_CALLING].count;
+
+    fetcher->queued = (int64_t)queued;
+    fetcher->open = (int64_t)open;
+    counters_set(fetcher->counters, METRIC_UPSTREAM_QUEUED, (int64_t)queued);
+    counters_set(fetcher->counters, METRIC_FLIGHTS_OPEN, (int64_t)open);
+}
+
+static void move(struct flight *flight, enum flight_state next)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    timer_stop(fetcher->loop, &flight->timer);
+    if (flight->state == FLIGHT_AT_GATE)
+        token_leave(fetcher->token, &flight->token_waiter);
+    if (flight->state != FLIGHT_OUT)
+        flight_list_remove(&fetcher->flights[flight->state], flight);
+    flight->state = next;
+    if (flight->state != FLIGHT_OUT)
+        flight_list_put(&fetcher->flights[flight->state], flight);
+    publish(fetcher);
+}
+
+/* Landing. */
+
+void route_retire(struct flight *flight)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (map_get(fetcher->by_key, flight->key) == flight)
+        map_remove(fetcher->by_key, flight->key);
+    if (flight->landing.entry != NULL)
+        fetcher->cache.unref(flight->landing.entry);
+    flight->landing.entry = NULL;
+    move(flight, FLIGHT_OUT);
+    flight_bury(flight, fetcher->loop);
+}
+
+/* Takes the landing's reference. A window is kept for a moment: whoever looked into the store before it was there, and
+ * whose ask comes only now, shall not start a second call. */
+void route_land(struct flight *flight, const struct landing *landing)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    struct ask *starter = flight->asks;
+
+    if (landing->verdict != ASK_OK && starter->on_refund != NULL)
+        starter->on_refund(starter);
+    flight_answer(flight, landing, &fetcher->cache);
+    flight->landing = *landing;
+    flight->landed_us = loop_now(fetcher->loop);
+    if (landing->verdict != ASK_OK || map_get(fetcher->by_key, flight->key) != flight) {
+        route_retire(flight);
+        return;
+    }
+    move(flight, FLIGHT_LANDED);
+    timer_start(fetcher->loop, &flight->timer, flight->landed_us + RECENT_US);
+    if (fetcher->flights[FLIGHT_LANDED].count > RECENT_MAX)
+        route_retire(fetcher->flights[FLIGHT_LANDED].first);
+}
+
+void route_fail(struct flight *flight, enum ask_verdict verdict, int64_t retry_after_us, const char *why)
+{
+    const struct landing landing = {
+        .verdict = verdict,
+        .status = flight->status,
+        .retry_after_us = later(retry_after_us, RETRY_MIN_US),
+        .why = why,
+    };
+
+    route_land(flight, &landing);
+}
+
+/* The line before the budget. */
+
+/* When this flight's call could start if all before it start as early as they may. */
+static int64_t turn_of(const struct flight *flight)
+{
+    const struct fetcher *fetcher = flight->fetcher;
+    size_t ahead = flight_list_ahead(&fetcher->flights[FLIGHT_QUEUED], flight) +
+                   flight_list_ahead(&fetcher->flights[FLIGHT_AT_GATE], flight);
+
+    return budget_ready_behind(fetcher->budget, loop_now(fetcher->loop), (int64_t)ahead);
+}
+
+void route_refuse(struct flight *flight, const char *why)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    counters_add(fetcher->counters, METRIC_UPSTREAM_QUEUE_FULL, 1);
+    route_fail(flight, ASK_THROTTLED, turn_of(flight) - loop_now(fetcher->loop), why);
+}
+
+static void refuse_to_wait(struct flight *flight)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (budget_pause_left(fetcher->budget, loop_now(fetcher->loop)) > 0)
+        route_refuse(flight, "Nexudus asks us to call less often, and the wait would be too long");
+    else
+        route_refuse(flight, "more searches wait for Nexudus than can be asked in time");
+}
+
+void route_line_up(struct flight *flight)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (turn_of(flight) > flight->wait_until_us) {
+        refuse_to_wait(flight);
+        return;
+    }
+    move(flight, FLIGHT_QUEUED);
+    timer_start(fetcher->loop, &flight->timer, flight->wait_until_us);
+}
+
+void route_clear_line(struct fetcher *fetcher)
+{
+    struct flight *next;
+
+    for (struct flight *flight = fetcher->flights[FLIGHT_QUEUED].first; flight != NULL; flight = next) {
+        next = flight->next;
+        if (turn_of(flight) > flight->wait_until_us)
+            refuse_to_wait(flight);
+    }
+}
+
+static bool may_call(const struct fetcher *fetcher)
+{
+    int64_t now_us = loop_now(fetcher->loop);
+
+    return budget_ready_at(fetcher->budget, now_us) <= now_us && !(fetcher->on_probation && fetcher->probe != NULL);
+}
+
+void route_advance(struct fetcher *fetcher)
+{
+    struct flight *flight = fetcher->flights[FLIGHT_QUEUED].first;
+
+    if (flight == NULL || fetcher->flights[FLIGHT_AT_GATE].count > 0 || fetcher->closing)
+        return;
+    int64_t now_us = loop_now(fetcher->loop);
+    int64_t ready_us = budget_ready_at(fetcher->budget, now_us);
+    if (ready_us > now_us) {
+        timer_start(fetcher->loop, &fetcher->opening, ready_us);
+        return;
+    }
+    if (!may_call(fetcher))
+        return;
+    move(flight, FLIGHT_AT_GATE);
+    timer_start(fetcher->loop, &flight->timer, earlier(now_us + fetcher->options.timeout_us, flight->latest_us));
+    token_want(fetcher->token, &flight->token_waiter);
+}
+
+void route_on_opening(struct timer *timer)
+{
+    route_advance(MEM_OUTER(timer, struct fetcher, opening));
+}
+
+static bool waits_for_login(const struct fetcher *fetcher)
+{
+    struct token_view token;
+
+    token_look(fetcher->token, &token);
+    return !token.has_token && may_call(fetcher);
+}
+
+static void end_patience(struct flight *flight)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    route_advance(fetcher); /* its turn may have come at this very moment */
+    if (flight->state != FLIGHT_QUEUED)
+        return;
+    if (waits_for_login(fetcher))
+        route_fail(flight, ASK_OUTAGE, ROUTE_RETRY_DEFAULT_US, "our login at Nexudus takes too long");
+    else
+        refuse_to_wait(flight);
+}
+
+void route_on_timer(struct timer *timer)
+{
+    struct flight *flight = MEM_OUTER(timer, struct flight, timer);
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (flight->state == FLIGHT_LANDED)
+        route_retire(flight);
+    else if (flight->state == FLIGHT_AT_GATE)
+        route_fail(flight, ASK_TIMEOUT, 0, "our login at Nexudus took too long");
+    else
+        end_patience(flight);
+    route_advance(fetcher);
+}
+
+/* The gate and the call. */
+
+static void depart(struct flight *flight, const struct token_answer *token)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    int64_t now_us = loop_now(fetcher->loop);
+
+    move(flight, FLIGHT_CALLING);
+    budget_start(fetcher->budget, now_us);
+    counters_add(fetcher->counters, METRIC_UPSTREAM_SEARCHES, 1);
+    if (fetcher->on_probation)
+        fetcher->probe = flight;
+    flight->started_us = now_us;
+    flight->generation = token->generation;
+    flight->fetch.url = flight->url.bytes;
+    flight->fetch.headers[0] = "Accept: application/json";
+    flight->fetch.headers[1] = token->authorization;
+    flight->fetch.connect_timeout_us = fetcher->options.connect_timeout_us;
+    flight->fetch.timeout_us = earlier(fetcher->options.timeout_us, flight->latest_us - now_us);
+    flight->fetch.body_max = ENVELOPE_BODY_MAX;
+    fetcher->transport->start(fetcher->transport, &flight->fetch);
+    flight->fetch.headers[1] = NULL;
+}
+
+void route_on_token(struct token_waiter *waiter, const struct token_answer *token)
+{
+    struct flight *flight = MEM_OUTER(waiter, struct flight, token_waiter);
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (token->state == TOKEN_REFUSED)
+        route_fail(flight, ASK_REFUSED, token->retry_us, "Nexudus does not accept our login");
+    else if (token->state != TOKEN_GOOD)
+        route_fail(flight, ASK_OUTAGE, token->retry_us, "we cannot log in at Nexudus at present");
+    else if (loop_now(fetcher->loop) >= flight->latest_us)
+        route_fail(flight, ASK_TIMEOUT, 0, "Nexudus did not answer in time");
+    else if (may_call(fetcher))
+        depart(flight, token);
+    else
+        route_line_up(flight); /* a pause has begun while it waited */
+    route_advance(fetcher);
+}

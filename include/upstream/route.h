@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* The route of a flight: its states, and what takes it from one to the next. Shared by the fetcher's own sources
+ * (fetcher.c: asks and owner, route.c: the states, outcome.c: what an answer leads to) and by nobody else. On the
+ * fetcher's thread. */
+#ifndef NEXGATE_UPSTREAM_ROUTE_H
+#define NEXGATE_UPSTREAM_ROUTE_H
+
+#include "base/map.h"
+#include "upstream/budget.h"
+#include "upstream/caps.h"
+#include "upstream/flight.h"
+
+struct fetcher {
+    struct loop *loop;
+    struct transport *transport;
+    struct log *log;
+    struct counters *counters;
+    struct fetcher_options options; /* without its texts */
+    char *url;                      /* Nexudus's base */
+    struct fetcher_cache cache;
+    struct mailbox *mailbox;
+    struct token *token;
+    struct budget *budget;
+    struct random random;
+
+    struct map *by_key; /* the newest flight of each key */
+    struct flight_list flights[FLIGHT_LISTS];
+    uint64_t came;             /* flights so far */
+    struct timer opening;      /* when the budget allows the next call */
+    bool on_probation;         /* after a throttle, until a call was answered otherwise */
+    struct flight *probe;      /* the one call that is sent meanwhile; NULL: not yet */
+    enum nexudus_verdict told; /* the trouble that the log knows of; NEXUDUS_OK: none */
+    bool closing;
+
+    struct cap_table caps;
+    atomic_int_least64_t queued, open; /* numbers of flights */
+    atomic_int_least64_t paused_until_us;
+};
+
+/* Where Nexudus does not say when to come again. */
+#define ROUTE_RETRY_DEFAULT_US (1 * CLOCK_SECOND)
+
+static inline int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Into the queue, by the order of coming; refused where the wait would be too long. */
+void route_line_up(struct flight *flight);
+
+/* Refuses those in the queue who would outwait their patience: a pause has begun. */
+void route_clear_line(struct fetcher *fetcher);
+
+/* Takes the first in line on if a call may start now. To be called whenever the line, the gate, the budget or the probe
+ * has changed. */
+void route_advance(struct fetcher *fetcher);
+
+/* Answers everybody aboard; takes the landing's reference. */
+void route_land(struct flight *flight, const struct landing *landing);
+
+/* The same without an entry. */
+void route_fail(struct flight *flight, enum ask_verdict verdict, int64_t retry_after_us, const char *why);
+
+/* Refuses a flight because of the others in the queue: THROTTLED, until its turn would come. */
+void route_refuse(struct flight *flight, const char *why);
+
+/* Out of the table and out of sight; nobody may be aboard. */
+void route_retire(struct flight *flight);
+
+/* The flight's callbacks. */
+void route_on_timer(struct timer *timer);
+void route_on_opening(struct timer *timer);
+void route_on_token(struct token_waiter *waiter, const struct token_answer *token);
+
+#endif
