@@ -20,7 +20,8 @@ struct ini_line {
 typedef void (*ini_line_cb)(void *context, const struct ini_line *line);
 
 /* Reads the file whole. False (and complaints) when it cannot be read or has a bad line; good lines are still given, so
- * that all problems are found in one run. A variable that is not set is an error; "$${" is a literal "${". */
+ * that all problems are found in one run (but not those under a bad heading: where they belong is not known). A variable
+ * that is not set is an error; "$${" is a literal "${". A setting given twice is the caller's to find. */
 bool ini_read(const char *path, ini_line_cb on_line, void *context, struct complaints *complaints) MUST_CHECK;
 
 /* The same from memory; `file` names it in complaints. */

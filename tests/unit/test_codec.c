@@ -149,15 +149,93 @@ static void utf8_is_rfc_3629(void **state)
     assert_true(codec_is_utf8(slice_make("a\0b", 3)));
 }
 
+/* Bytes of the character, in the shortest form. */
+static size_t encode(uint32_t code, char bytes[4])
+{
+    if (code < 0x80) {
+        bytes[0] = (char)code;
+        return 1;
+    }
+    size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = length - 1; i > 0; i--, code >>= 6)
+        bytes[i] = (char)(0x80 | (code & 0x3F));
+    bytes[0] = (char)(0xF00 >> length | code);
+    return length;
+}
+
+static void every_character_is_utf8_and_surrogates_are_none(void **state)
+{
+    (void)state;
+    char text[16];
+    for (uint32_t code = 0; code < 0x120000; code++) {
+        bool is_character = code <= 0x10FFFF && !(code >= 0xD800 && code <= 0xDFFF);
+        memset(text, 'a', sizeof(text));
+        size_t at = code % 8; /* so that all places around a word of eight bytes come up */
+        size_t length = encode(code, text + at);
+        if (codec_is_utf8(slice_make(text, sizeof(text))) != is_character)
+            fail_msg("U+%X", code);
+        if (length > 1) {
+            assert_false(codec_is_utf8(slice_make(text, at + length - 1)));
+            assert_false(codec_is_utf8(slice_make(text + at + 1, sizeof(text) - at - 1)));
+        }
+    }
+}
+
+static void two_bytes_are_utf8_when_they_are_characters(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 256; first++) {
+        for (int second = 0; second < 256; second++) {
+            char text[2] = {(char)first, (char)second};
+            bool expected =
+                (first < 0x80 && second < 0x80) || (first >= 0xC2 && first < 0xE0 && second >= 0x80 && second < 0xC0);
+            assert_int_equal(codec_is_utf8(slice_make(text, 2)), expected);
+        }
+    }
+}
+
+/* RFC 4648 section 10, in the letters of section 5 and without padding. */
+static void base64url_is_the_rfcs(void **state)
+{
+    (void)state;
+    static const char *const ROWS[][2] = {
+        {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},          {"foo", "Zm9v"},
+        {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "-_-_"},
+    };
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        struct buf out;
+        buf_init(&out, 100);
+        codec_base64url(&out, (const uint8_t *)ROWS[i][0], strlen(ROWS[i][0]));
+        assert_true(slice_is(buf_slice(&out), ROWS[i][1]));
+        buf_free(&out);
+    }
+}
+
+static void a_full_buffer_fails_the_decoders(void **state)
+{
+    (void)state;
+    static const decoder DECODERS[] = {codec_unbase64, codec_unbase32, codec_unpercent};
+    for (size_t i = 0; i < sizeof(DECODERS) / sizeof(DECODERS[0]); i++) {
+        struct buf out;
+        buf_init(&out, 4);
+        assert_false(DECODERS[i](slice_of("MZXW6YTB"), &out));
+        buf_free(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base64_is_strict),
+        cmocka_unit_test(base64url_is_the_rfcs),
         cmocka_unit_test(base32_takes_what_authenticators_print),
         cmocka_unit_test(percent_decoding_refuses_half_escapes),
         cmocka_unit_test(percent_encoding_is_undone_by_decoding),
         cmocka_unit_test(hexadecimal_goes_both_ways),
+        cmocka_unit_test(a_full_buffer_fails_the_decoders),
         cmocka_unit_test(utf8_is_rfc_3629),
+        cmocka_unit_test(every_character_is_utf8_and_surrogates_are_none),
+        cmocka_unit_test(two_bytes_are_utf8_when_they_are_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,12 +91,42 @@ static void an_empty_one_has_nothing(void **state)
     assert_ptr_equal(map_get(map, slice_make("", 0)), texts[0]);
 }
 
+static void the_key_is_replaced_with_the_value(void **state)
+{
+    struct map *map = *state;
+    char first[] = "same", second[] = "same";
+    assert_null(map_put(map, slice_of(first), texts[0]));
+    assert_ptr_equal(map_put(map, slice_of(second), texts[1]), texts[0]);
+    memset(first, 'x', sizeof(first)); /* nobody looks at it any more */
+    assert_ptr_equal(map_get(map, slice_of("same")), texts[1]);
+    assert_int_equal(map_count(map), 1);
+    assert_null(map_get(map, slice_of("sam")));
+    assert_null(map_get(map, slice_make("same\0", 5)));
+}
+
+/* Never more than three quarters full, and not much larger than that asks for. */
+static void it_grows_with_its_content(void **state)
+{
+    struct map *map = *state;
+    size_t slot_bytes = 0;
+    for (size_t count = 1; count <= KEYS; count++) {
+        map_put(map, slice_of(texts[count - 1]), texts[count - 1]);
+        if (slot_bytes == 0)
+            slot_bytes = map_bytes(map) / 16;
+        size_t slots = map_bytes(map) / slot_bytes;
+        assert_true(4 * count <= 3 * slots);
+        assert_true(slots == 16 || 4 * count > 3 * slots / 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(behaves_like_an_array, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_sees_each_value_once_even_while_removing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_one_has_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_key_is_replaced_with_the_value, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_grows_with_its_content, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,42 @@ static bool model_take(struct model *model, int64_t now_us, int64_t tokens)
     return true;
 }
 
+static void model_give_back(struct model *model, int64_t now_us, int64_t tokens)
+{
+    model_refill(model, now_us);
+    model->level += (__int128)tokens * model->period_us;
+    if (model->level > model->full)
+        model->level = model->full;
+}
+
+/* µs from `now` to the first instant at which that level is there; the clock may stand before `last_us`. */
+static int64_t model_wait(const struct model *model, int64_t now_us, __int128 level)
+{
+    struct model then = *model;
+    model_refill(&then, now_us);
+    if (then.level >= level)
+        return 0;
+    return (int64_t)(then.last_us + (level - then.level + then.count - 1) / then.count - now_us);
+}
+
+/* One random step of both; they must say the same. */
+static void step_both(struct random *random, const struct rate *rate, struct rate_bucket *bucket, struct model *model,
+                      int64_t now_us)
+{
+    int64_t tokens = random_between(random, 1, rate->burst < 5 ? rate->burst : 5);
+    __int128 level = (__int128)tokens * model->period_us;
+    assert_true(rate_wait(rate, bucket, now_us, tokens) == model_wait(model, now_us, level));
+    assert_true(rate_until_full(rate, bucket, now_us) == model_wait(model, now_us, model->full));
+    if (random_between(random, 0, 9) == 0) {
+        rate_give_back(rate, bucket, now_us, tokens);
+        model_give_back(model, now_us, tokens);
+    } else {
+        assert_int_equal(rate_take(rate, bucket, now_us, tokens), model_take(model, now_us, tokens));
+    }
+    assert_int_equal(rate_left(rate, bucket, now_us), (int64_t)(model->level / model->period_us));
+    assert_true(bucket->last_us == model->last_us); /* it moves while the bucket is full, too */
+}
+
 static void agrees_with_exact_arithmetic(void **state)
 {
     (void)state;
@@ -53,10 +89,11 @@ static void agrees_with_exact_arithmetic(void **state)
         struct model model = {(__int128)burst * period_us, (__int128)burst * period_us, now_us, count, period_us};
         rate_fill(&rate, &bucket, now_us);
         for (int step = 0; step < 400; step++) {
+            /* Back, not at all, a little, and now and then far enough to fill. */
             now_us += random_between(&random, -period_us / 10, 3 * (period_us / count + 1));
-            int64_t tokens = random_between(&random, 1, burst < 5 ? burst : 5);
-            assert_int_equal(rate_take(&rate, &bucket, now_us, tokens), model_take(&model, now_us, tokens));
-            assert_int_equal(rate_left(&rate, &bucket, now_us), (int64_t)(model.level / period_us));
+            if (random_between(&random, 0, 99) == 0)
+                now_us += random_between(&random, 0, 2 * burst) * (period_us / count + 1);
+            step_both(&random, &rate, &bucket, &model, now_us);
         }
     }
 }
@@ -136,6 +173,26 @@ static void a_long_pause_fills_and_does_not_overflow(void **state)
     assert_int_equal(rate_until_full(&rate, &bucket, INT64_MAX), 5);
 }
 
+static void the_ends_of_time_are_no_special_case(void **state)
+{
+    (void)state;
+    struct rate rate;
+    assert_true(rate_init(&rate, RATE_LEVEL_MAX, 1, RATE_LEVEL_MAX)); /* the fastest and largest there is */
+    struct rate_bucket bucket = {0, INT64_MIN};
+    assert_true(rate_left(&rate, &bucket, INT64_MIN) == 0);
+    assert_true(rate_left(&rate, &bucket, INT64_MIN + 1) == RATE_LEVEL_MAX);
+    assert_true(rate_take(&rate, &bucket, INT64_MAX, RATE_LEVEL_MAX));
+    assert_true(bucket.last_us == INT64_MAX);
+    assert_false(rate_take(&rate, &bucket, INT64_MIN, 1));
+    assert_true(rate_init(&rate, 1, RATE_LEVEL_MAX, 1)); /* the slowest */
+    rate_fill(&rate, &bucket, 0);
+    assert_true(rate_take(&rate, &bucket, 0, 1));
+    assert_true(rate_wait(&rate, &bucket, 1, 1) == RATE_LEVEL_MAX - 1);
+    assert_false(rate_take(&rate, &bucket, RATE_LEVEL_MAX - 1, 1));
+    assert_true(rate_take(&rate, &bucket, RATE_LEVEL_MAX, 1));
+    assert_false(rate_take(&rate, &bucket, INT64_MAX, INT64_MAX)); /* more than can ever be there */
+}
+
 static void a_clock_that_steps_back_gives_nothing(void **state)
 {
     (void)state;
@@ -195,6 +252,24 @@ static void windows_are_calendar_windows(void **state)
     assert_true(rate_window_take(&window, &counter, noon + CLOCK_DAY));
     rate_window_give_back(&window, &counter, noon);
     assert_int_equal(rate_window_left(&window, &counter, noon + CLOCK_DAY), 2);
+    rate_window_give_back(&window, &counter, noon + CLOCK_DAY);
+    assert_int_equal(rate_window_left(&window, &counter, noon + CLOCK_DAY), 3);
+    rate_window_give_back(&window, &counter, noon + CLOCK_DAY); /* nothing was taken */
+    assert_int_equal(rate_window_left(&window, &counter, noon + CLOCK_DAY), 3);
+    assert_int_equal(rate_window_until_next(&window, 20001 * CLOCK_DAY), CLOCK_DAY);
+    assert_int_equal(rate_window_until_next(&window, 20001 * CLOCK_DAY - 1), 1);
+}
+
+static void a_lower_limit_leaves_nothing_not_less(void **state)
+{
+    (void)state;
+    const struct rate_window before = {3, CLOCK_DAY}, after = {1, CLOCK_DAY};
+    struct rate_counter counter = {0};
+    for (int i = 0; i < 3; i++)
+        assert_true(rate_window_take(&before, &counter, CLOCK_DAY));
+    assert_int_equal(rate_window_left(&after, &counter, CLOCK_DAY), 0);
+    assert_false(rate_window_take(&after, &counter, CLOCK_DAY));
+    assert_true(rate_window_take(&after, &counter, 2 * CLOCK_DAY));
 }
 
 int main(void)
@@ -209,6 +284,8 @@ int main(void)
         cmocka_unit_test(given_back_is_never_more_than_full),
         cmocka_unit_test(bounds_are_refused),
         cmocka_unit_test(windows_are_calendar_windows),
+        cmocka_unit_test(a_lower_limit_leaves_nothing_not_less),
+        cmocka_unit_test(the_ends_of_time_are_no_special_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/units.h"
 
 struct row {
@@ -97,6 +98,56 @@ static void printed_as_they_are_written(void **state)
     buf_free(&out);
 }
 
+static void what_is_printed_is_read_back(void **state)
+{
+    (void)state;
+    struct random random;
+    random_init(&random, 41);
+    for (int round = 0; round < 20000; round++) {
+        static const int64_t FACTORS[] = {1, 1000, 60000, 3600000, 86400000};
+        int64_t us = random_between(&random, 0, 1000) * FACTORS[round % 5] * CLOCK_MILLISECOND;
+        int64_t bytes = random_between(&random, 0, 4096) << (round % 4 * 10);
+        int64_t count = random_between(&random, 1, INT64_MAX), read, read_count;
+        struct buf out;
+        buf_init(&out, 100);
+        units_print_duration(&out, us);
+        assert_true(units_duration(buf_slice(&out), &read) && read == us);
+        buf_reset(&out);
+        units_print_size(&out, bytes);
+        assert_true(units_size(buf_slice(&out), &read) && read == bytes);
+        if (us > 0) {
+            buf_reset(&out);
+            units_print_rate(&out, count, us);
+            assert_true(units_rate(buf_slice(&out), &read_count, &read) && read == us && read_count == count);
+        }
+        buf_free(&out);
+    }
+}
+
+/* Digits and units in any arrangement: read exactly when they are digits and then a unit. */
+static void nothing_else_is_read(void **state)
+{
+    (void)state;
+    static const char LETTERS[] = "0019sdhmkbg/ .-+day";
+    struct random random;
+    random_init(&random, 43);
+    for (int round = 0; round < 200000; round++) {
+        char text[6];
+        size_t length = (size_t)random_between(&random, 0, sizeof(text)), digits = 0;
+        for (size_t i = 0; i < length; i++)
+            text[i] = LETTERS[random_between(&random, 0, sizeof(LETTERS) - 2)];
+        while (digits < length && text[digits] >= '0' && text[digits] <= '9')
+            digits++;
+        struct slice unit = slice_make(text + digits, length - digits);
+        bool is_duration = slice_is(unit, "ms") || slice_is(unit, "s") || slice_is(unit, "m") || slice_is(unit, "h") ||
+                           slice_is(unit, "d");
+        bool is_size = slice_is(unit, "b") || slice_is(unit, "kb") || slice_is(unit, "mb") || slice_is(unit, "gb");
+        int64_t read;
+        assert_int_equal(units_duration(slice_make(text, length), &read), digits > 0 && is_duration);
+        assert_int_equal(units_size(slice_make(text, length), &read), digits > 0 && is_size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +155,8 @@ int main(void)
         cmocka_unit_test(durations_and_sizes),
         cmocka_unit_test(rates),
         cmocka_unit_test(printed_as_they_are_written),
+        cmocka_unit_test(what_is_printed_is_read_back),
+        cmocka_unit_test(nothing_else_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
