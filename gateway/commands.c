@@ -103,6 +103,7 @@ static void print_windows(struct key_command *command, const struct query *query
         key_make(&command->text, prefix, query->schema, query->canonical, plan.windows[i]);
         printf("key        %.*s%s\n", (int)command->text.length, command->text.bytes,
                i == 1 ? "   (only if the first window says that more exist)" : "");
+        buf_reset(&command->text);
         if (nexudus_url(&command->text, settings->url, query->schema, query->canonical, plan.windows[i]))
             printf("upstream   GET %.*s\n", (int)command->text.length, command->text.bytes);
     }

@@ -27,8 +27,7 @@ enum step_result step_authenticate(struct search *search)
     return refuse_key(search, "Bearer realm=\"nexgate\", error=\"invalid_token\"", "the API key is not known here");
 }
 
-/* The quota as it stands, for answers that take nothing from it. */
-static void look_at_quota(struct search *search)
+void search_look_at_quota(struct search *search)
 {
     int64_t wall_us = search->client->policy.has_misses ? clock_wall(search->flow->parts.clock) : 0;
     quota_look(search->client, search->now_us, wall_us, &search->quota);
@@ -39,12 +38,12 @@ enum step_result step_route(struct search *search)
     const struct request *request = &search->exchange->request;
     search->schema = schema_set_by_path(search->flow->parts.schemas, request->path);
     if (search->schema == NULL) {
-        look_at_quota(search);
+        search_look_at_quota(search);
         search_outcome(search, METRIC_NOT_FOUND, "not_found");
         return search_fail(search, 404, -1, "nothing is served at this path", NULL);
     }
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
-        look_at_quota(search);
+        search_look_at_quota(search);
         answer_field(&search->exchange->answer, "Allow", slice_of("GET, HEAD"));
         search_outcome(search, METRIC_REFUSED_INVALID, "invalid");
         return search_fail(search, 405, -1, "only GET and HEAD are served here", NULL);
@@ -76,7 +75,7 @@ enum step_result step_normalise(struct search *search)
                        &search->directives);
         return STEP_NEXT;
     }
-    look_at_quota(search);
+    search_look_at_quota(search);
     struct problem_extra extra = {.query = &error};
     if (verdict == QUERY_FORBIDDEN) {
         search_outcome(search, METRIC_REFUSED_SCOPE, "forbidden");

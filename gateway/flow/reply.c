@@ -85,9 +85,8 @@ enum step_result search_fail(struct search *search, int status, int64_t retry_us
 /* A miss that the client may not pay for: the request costs nothing. */
 static enum step_result fail_uncharged(struct search *search)
 {
-    int64_t wall_us = clock_wall(search->flow->parts.clock);
     quota_return(search->client, search->now_us);
-    quota_look(search->client, search->now_us, wall_us, &search->quota);
+    search_look_at_quota(search);
     search_outcome(search, METRIC_REFUSED_QUOTA, "over_quota");
     struct problem_extra extra = {.violated_policy = "misses"};
     return search_fail(search, 429, search->quota.misses_next_us,
@@ -115,8 +114,7 @@ enum step_result search_fail_ask(struct search *search)
     const struct ask *ask = &search->ask;
     if (ask->verdict == ASK_UNCHARGED)
         return fail_uncharged(search);
-    if (search->client->policy.has_rate)
-        quota_look(search->client, search->now_us, clock_wall(search->flow->parts.clock), &search->quota);
+    search_look_at_quota(search);
     say_failed_forward(search);
     search_outcome(search, METRIC_FAILED, "failed");
     switch (ask->verdict) {
@@ -248,6 +246,8 @@ enum step_result step_reply(struct search *search)
 
     char etag[ETAG_LENGTH];
     write_etag(page.digest, etag);
+    if (provenance.forwarded != NULL)
+        search_look_at_quota(search); /* the forward was charged while it waited */
     say_quota(search);
     answer_field(answer, "ETag", slice_make(etag, ETAG_LENGTH));
     say_provenance(search, &provenance);

@@ -84,6 +84,9 @@ enum step_result step_reply(struct search *search);
 /* Resumes a search whose ask was answered (flow.c). */
 void search_resume(struct search *search);
 
+/* Reads the quota as it stands, for answers that took nothing from it and those that waited (admit.c). */
+void search_look_at_quota(struct search *search);
+
 /* Counts the outcome and names it for the access log. */
 void search_outcome(struct search *search, enum metric metric, const char *result);
 
