@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A growable run of bytes that is born with its ceiling. Adding never fails at the call: past the ceiling, or out of
- * memory, the buffer keeps what it had and remembers that it overflowed; buf_ok() is asked once, at the end. One thread. */
+ * memory, the buffer keeps what it had and remembers that it overflowed; buf_ok() is asked once, at the end. One
+ * thread. */
 #ifndef NEXGATE_BASE_BUF_H
 #define NEXGATE_BASE_BUF_H
 

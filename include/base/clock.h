@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Time, from one keeper. Microseconds in signed 64 bits everywhere: monotonic for intervals and deadlines, wall (since
- * 1970, UTC) only for what is shown or shared. A build with NEXGATE_MOVABLE_CLOCK can be moved from outside; the release
- * build has no such door. Any thread. */
+ * 1970, UTC) only for what is shown or shared. A build with NEXGATE_MOVABLE_CLOCK can be moved from outside; the
+ * release build has no such door. Any thread. */
 #ifndef NEXGATE_BASE_CLOCK_H
 #define NEXGATE_BASE_CLOCK_H
 

@@ -20,13 +20,13 @@ struct ini_line {
 typedef void (*ini_line_cb)(void *context, const struct ini_line *line);
 
 /* Reads the file whole. False (and complaints) when it cannot be read or has a bad line; good lines are still given, so
- * that all problems are found in one run (but not those under a bad heading: where they belong is not known). A variable
- * that is not set is an error; "$${" is a literal "${". A setting given twice is the caller's to find. */
+ * that all problems are found in one run (but not those under a bad heading: where they belong is not known). A
+ * variable that is not set is an error; "$${" is a literal "${". A setting given twice is the caller's to find. */
 bool ini_read(const char *path, ini_line_cb on_line, void *context, struct complaints *complaints) MUST_CHECK;
 
 /* The same from memory; `file` names it in complaints. */
-bool ini_parse(struct slice text, const char *file, ini_line_cb on_line, void *context, struct complaints *complaints)
-    MUST_CHECK;
+bool ini_parse(struct slice text, const char *file, ini_line_cb on_line, void *context,
+               struct complaints *complaints) MUST_CHECK;
 
 /* A small file's content without its last newline, for NAME_file settings: false with the reason in `why`. */
 bool ini_read_secret(const char *path, struct buf *content, char *why, size_t why_size) MUST_CHECK;

@@ -19,9 +19,15 @@ struct log_field {
     bool is_number;
 };
 
-#define LOG_TEXT(name, slice) {(name), (slice), 0, false}
-#define LOG_NUMBER(name, value) {(name), {NULL, 0}, (int64_t)(value), true}
-#define LOG_FIELDS(...)                                                                                              \
+#define LOG_TEXT(name, slice)                                                                                          \
+    {                                                                                                                  \
+        (name), (slice), 0, false                                                                                      \
+    }
+#define LOG_NUMBER(name, value)                                                                                        \
+    {                                                                                                                  \
+        (name), {NULL, 0}, (int64_t)(value), true                                                                      \
+    }
+#define LOG_FIELDS(...)                                                                                                \
     (const struct log_field[]){__VA_ARGS__}, sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field)
 
 struct log;
@@ -36,7 +42,8 @@ void log_set_level(struct log *log, enum log_level level);
 bool log_wants(const struct log *log, enum log_level level);
 
 /* One line: ts, level, msg, then the fields: log_write(log, LOG_LEVEL_INFO, "listening", LOG_FIELDS(LOG_TEXT(…))). */
-void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count);
+void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
+               size_t count);
 
 /* The same without fields. */
 void log_say(struct log *log, enum log_level level, const char *message);

@@ -20,7 +20,8 @@ size_t map_bytes(const struct map *map);
 /* The value under `key`, or NULL. */
 void *map_get(const struct map *map, struct slice key);
 
-/* Puts `value` (not NULL) under `key`; where the key was there, both are replaced. Returns the value before, or NULL. */
+/* Puts `value` (not NULL) under `key`; where the key was there, both are replaced. Returns the value before, or NULL.
+ */
 void *map_put(struct map *map, struct slice key, void *value);
 
 /* Takes the key out; the value it had, or NULL. */

@@ -30,6 +30,6 @@ void mem_wipe(void *memory, size_t size);
 int mem_equal_secret(const void *a, const void *b, size_t size);
 
 /* The object that embeds `member` at `pointer`. */
-#define MEM_OUTER(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define MEM_OUTER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

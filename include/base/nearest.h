@@ -9,8 +9,8 @@ enum { NEAREST_NAME_MAX = 64 }; /* longer names are not compared */
 
 struct nearest {
     struct slice wanted;
-    struct slice best;  /* empty while none is near */
-    unsigned distance;  /* of best */
+    struct slice best; /* empty while none is near */
+    unsigned distance; /* of best */
 };
 
 void nearest_init(struct nearest *nearest, struct slice wanted);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A table of typed settings: one row says name, type, range, default, whether it can be reloaded, whether it is secret,
- * and what it means; reading, checking, listing and the documentation's test all come from it. Knows no setting itself. */
+ * and what it means; reading, checking, listing and the documentation's test all come from it. Knows no setting itself.
+ */
 #ifndef NEXGATE_BASE_OPTIONS_H
 #define NEXGATE_BASE_OPTIONS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The arithmetic of limits, pure: a token bucket that is exact in integers (the generic cell rate algorithm of ITU-T I.371,
- * in its continuous-state leaky bucket form), and a count per calendar window. Time is passed in; a clock that steps back
- * gives nothing. No lock: the caller has one. */
+/* The arithmetic of limits, pure: a token bucket that is exact in integers (the generic cell rate algorithm of ITU-T
+ * I.371, in its continuous-state leaky bucket form), and a count per calendar window. Time is passed in; a clock that
+ * steps back gives nothing. No lock: the caller has one. */
 #ifndef NEXGATE_BASE_RATE_H
 #define NEXGATE_BASE_RATE_H
 

@@ -13,7 +13,10 @@ struct slice {
 };
 
 /* A string literal as a slice, usable in static initialisers too. */
-#define SLICE(literal) {("" literal), sizeof(literal) - 1}
+#define SLICE(literal)                                                                                                 \
+    {                                                                                                                  \
+        ("" literal), sizeof(literal) - 1                                                                              \
+    }
 
 static inline struct slice slice_make(const char *at, size_t length)
 {
@@ -47,8 +50,8 @@ bool slice_starts_with_nocase(struct slice whole, struct slice head);
 /* Without the blanks and tabs at either end (OWS of RFC 9110 section 5.6.3). */
 struct slice slice_trim(struct slice text);
 
-/* Takes the piece before the next `separator` off the front of `*rest`; without a separator, all of it. False when nothing is
- * left, which `*rest` shows by at == NULL. "a,,b" gives "a", "", "b"; "a," gives "a" and ""; "" gives "". */
+/* Takes the piece before the next `separator` off the front of `*rest`; without a separator, all of it. False when
+ * nothing is left, which `*rest` shows by at == NULL. "a,,b" gives "a", "", "b"; "a," gives "a" and ""; "" gives "". */
 bool slice_cut(struct slice *rest, char separator, struct slice *piece);
 
 #endif

@@ -9,8 +9,9 @@
 
 #include "base/metrics.h"
 
+#include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdio.h>
 
 enum { THREADS = 3, COUNTS = 100000 };
 
@@ -91,49 +92,67 @@ static bool is_name(struct slice text)
     return text.length > 0;
 }
 
-/* Reads the output as a scraper would: HELP, TYPE, then the samples of that name and no other; each name opens once. */
+/* Takes `head` off the front of the line, which must have it. */
+static struct slice behind(struct slice line, const char *head)
+{
+    assert_true(slice_starts_with(line, slice_of(head)));
+    return slice_make(line.at + strlen(head), line.length - strlen(head));
+}
+
+/* Reads "# HELP name text" and the "# TYPE name kind" that must follow it; returns the name. */
+static struct slice read_heading(struct slice help, struct slice *rest)
+{
+    struct slice name = {NULL, 0}, type = {NULL, 0}, same = {NULL, 0};
+    help = behind(help, "# HELP ");
+    assert_true(slice_cut(&help, ' ', &name) && help.length > 0);
+    assert_true(is_name(name) && slice_starts_with(name, slice_of("nexgate_")));
+    bool is_total = slice_is(slice_make(name.at + name.length - 6, 6), "_total");
+    assert_true(slice_cut(rest, '\n', &type));
+    type = behind(type, "# TYPE ");
+    assert_true(slice_cut(&type, ' ', &same) && slice_equal(same, name));
+    assert_true(slice_is(type, is_total ? "counter" : "gauge"));
+    return name;
+}
+
+/* Reads "name{labels} value"; the n-th row was set to n. */
+static void read_sample(struct slice line, struct slice name, int64_t expected)
+{
+    struct slice word = {NULL, 0};
+    char number[32];
+    assert_true(slice_cut(&line, ' ', &word) && slice_starts_with(word, name));
+    struct slice labels = slice_make(word.at + name.length, word.length - name.length);
+    assert_true(labels.length == 0 || (labels.at[0] == '{' && labels.at[labels.length - 1] == '}'));
+    snprintf(number, sizeof(number), "%" PRId64, expected);
+    assert_true(slice_is(line, number));
+}
+
+/* As a scraper would read it: HELP, TYPE, then the samples of that name and no other; each name opens once. */
 static void the_output_follows_the_format(void **state)
 {
     (void)state;
     struct metrics *metrics = metrics_new();
     struct counters *counters = metrics_block(metrics);
+    struct slice names[METRIC_COUNT];
+    size_t name_count = 0;
+    int64_t samples = 0;
+    struct buf out;
     for (int i = 0; i < METRIC_COUNT; i++)
         counters_add(counters, (enum metric)i, i + 1);
-    struct buf out;
     buf_init(&out, 1 << 20);
     metrics_print(metrics, &out);
     assert_true(buf_ok(&out) && out.length > 0 && out.bytes[out.length - 1] == '\n');
 
-    struct slice rest = slice_make(out.bytes, out.length - 1), line, names[METRIC_COUNT];
-    size_t name_count = 0;
-    int64_t samples = 0;
+    struct slice rest = slice_make(out.bytes, out.length - 1), line;
     while (slice_cut(&rest, '\n', &line)) {
-        struct slice word, name;
-        assert_true(slice_cut(&line, ' ', &word));
-        if (slice_is(word, "#")) {
-            struct slice help = line;
-            assert_true(slice_cut(&line, ' ', &word) && slice_is(word, "HELP") && slice_cut(&line, ' ', &name));
-            assert_true(is_name(name) && slice_starts_with(name, slice_of("nexgate_")) && help.length > 0);
+        if (line.length > 0 && line.at[0] == '#') {
+            names[name_count] = read_heading(line, &rest);
             for (size_t i = 0; i < name_count; i++)
-                assert_false(slice_equal(names[i], name));
-            names[name_count++] = name;
-            bool is_total = slice_is(slice_make(name.at + name.length - 6, 6), "_total");
-            assert_true(slice_cut(&rest, '\n', &line));
-            assert_true(slice_starts_with(line, slice_of("# TYPE ")));
-            line = slice_make(line.at + 7, line.length - 7);
-            assert_true(slice_cut(&line, ' ', &word) && slice_equal(word, name));
-            assert_true(slice_is(line, is_total ? "counter" : "gauge"));
-            continue;
+                assert_false(slice_equal(names[i], names[name_count]));
+            name_count++;
+        } else {
+            assert_true(name_count > 0);
+            read_sample(line, names[name_count - 1], ++samples);
         }
-        assert_true(name_count > 0 && slice_starts_with(word, names[name_count - 1]));
-        struct slice labels =
-            slice_make(word.at + names[name_count - 1].length, word.length - names[name_count - 1].length);
-        assert_true(labels.length == 0 || (labels.at[0] == '{' && labels.at[labels.length - 1] == '}'));
-        struct buf number;
-        buf_init(&number, 20);
-        buf_add_integer(&number, ++samples);
-        assert_true(slice_equal(line, buf_slice(&number)));
-        buf_free(&number);
     }
     assert_int_equal(samples, METRIC_COUNT);
     buf_free(&out);
