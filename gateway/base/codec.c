@@ -127,41 +127,55 @@ bool codec_unbase32(struct slice text, struct buf *out)
     return possible && (bits & ((UINT32_C(1) << held) - 1)) == 0 && buf_ok(out);
 }
 
+/* How many bytes at the start are neither '+' nor '%'. */
+static size_t literal_run(struct slice text)
+{
+    size_t run = 0;
+    while (run < text.length && text.at[run] != '+' && text.at[run] != '%')
+        run++;
+    return run;
+}
+
 bool codec_unpercent(struct slice text, struct buf *out)
 {
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if (c == '+') {
-            c = ' ';
-        } else if (c == '%') {
-            int high = text.length - i > 2 ? digit_value(text.at[i + 1]) : -1;
-            int low = text.length - i > 2 ? digit_value(text.at[i + 2]) : -1;
+    while (text.length > 0) {
+        size_t taken = literal_run(text);
+        buf_add(out, slice_make(text.at, taken));
+        if (taken == text.length)
+            break;
+        if (text.at[taken] == '+') {
+            buf_add_char(out, ' ');
+            taken++;
+        } else {
+            int high = text.length - taken > 2 ? digit_value(text.at[taken + 1]) : -1;
+            int low = text.length - taken > 2 ? digit_value(text.at[taken + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
-            c = (char)(high << 4 | low);
-            i += 2;
+            buf_add_char(out, (char)(high << 4 | low));
+            taken += 3;
         }
-        buf_add_char(out, c);
+        text = slice_make(text.at + taken, text.length - taken);
     }
     return buf_ok(out);
 }
 
-static bool is_unreserved(char c)
+static bool is_kept(char c, const char *also)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~' || (c != '\0' && strchr(also, c) != NULL);
 }
 
 void codec_percent(struct buf *out, struct slice bytes, const char *also)
 {
     for (size_t i = 0; i < bytes.length; i++) {
-        char c = bytes.at[i];
-        if (is_unreserved(c) || (c != '\0' && strchr(also, c) != NULL)) {
-            buf_add_char(out, c);
-        } else {
-            char escape[3] = {'%', HEX_UPPER[(unsigned char)c >> 4], HEX_UPPER[(unsigned char)c & 15]};
-            buf_add(out, slice_make(escape, sizeof(escape)));
-        }
+        size_t from = i;
+        while (i < bytes.length && is_kept(bytes.at[i], also))
+            i++;
+        buf_add(out, slice_make(bytes.at + from, i - from));
+        if (i == bytes.length)
+            return;
+        unsigned char byte = (unsigned char)bytes.at[i];
+        buf_add(out, slice_make((const char[]){'%', HEX_UPPER[byte >> 4], HEX_UPPER[byte & 15]}, 3));
     }
 }
 

@@ -5,7 +5,11 @@
 #include "base/random.h"
 
 #define XXH_INLINE_ALL
+#include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <xxhash.h>
 
 _Static_assert((int)HASH_SECRET_BYTES >= (int)XXH3_SECRET_SIZE_MIN, "the secret is as long as XXH3 needs it");
@@ -40,7 +44,21 @@ struct hash128 hash_open_parts(const struct slice *parts, size_t count)
     return to_hash128(XXH3_128bits_digest(&state));
 }
 
+/* SHA256() would look the algorithm up at every call, which costs several times the hashing of a key. What is found is
+ * the same for the whole process and never changes. */
+static EVP_MD *sha256;
+
+static void find_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void hash_sha256(struct slice bytes, uint8_t digest[HASH_SHA256_BYTES])
 {
-    SHA256((const unsigned char *)bytes.at, bytes.length, digest);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_sha256);
+    if (sha256 == NULL || EVP_Digest(bytes.at, bytes.length, digest, NULL, sha256, NULL) != 1) {
+        fprintf(stderr, "nexgate: libcrypto gives no SHA-256\n");
+        abort();
+    }
 }
