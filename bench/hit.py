@@ -37,15 +37,17 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         simulator, upstream = servers.start_simulator(1)
-        running = []
+        running = []  # the bare loop first
         try:
             nexgate = servers.start_nexgate(folder, upstream, 0)
+            running.append(nexgate)
             servers.get(nexgate.port)
             status, headers, body = servers.get(nexgate.port)
             assert status == 200 and "hit" in headers["Cache-Status"], headers
-            head = "HTTP/1.1 200 OK\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers.items()) + "\r\n"
-            bare = servers.start_bare(folder, head.encode() + body, 0)
-            running = [bare, nexgate, servers.start_nginx(folder, bare.port, 0), servers.start_haproxy(folder, bare.port, 0)]
+            head = "HTTP/1.1 200 OK\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers.items() if n != "Connection") + "\r\n"
+            running.insert(0, servers.start_bare(folder, head.encode() + body, 0))
+            running.append(servers.start_nginx(folder, running[0].port, 0))
+            running.append(servers.start_haproxy(folder, running[0].port, 0))
             for server in running:
                 servers.get(server.port)
             print(f"one memory hit: {len(body)} bytes, {CONNECTIONS} connections, {rounds} rounds of {seconds} s")

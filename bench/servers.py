@@ -24,14 +24,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(port, seconds=20):
+def wait_for(name, port, seconds=20):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    sys.exit(f"nothing listens on port {port}")
+    sys.exit(f"{name} does not listen on port {port}")
 
 
 def get(port, path=PATH):
@@ -46,7 +46,7 @@ class Server:
     def __init__(self, name, arguments, port, core, **options):
         self.name, self.port = name, port
         self.process = subprocess.Popen(["taskset", "-c", str(core), *map(str, arguments)], **options)
-        wait_for(port)
+        wait_for(name, port)
 
     def processes(self):
         own = [self.process.pid]
@@ -125,6 +125,7 @@ http {{
   access_log off; tcp_nodelay on; keepalive_requests 1000000000; open_file_cache max=1000;
   proxy_cache_path {home}/cache keys_zone=c:64m inactive=1d use_temp_path=off;
   limit_req_zone $http_authorization zone=l:10m rate=1000000r/s;
+  map_hash_bucket_size 128;
   map $http_authorization $known {{ default 0; "Bearer {KEY}" 1; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
@@ -147,13 +148,13 @@ def start_haproxy(folder, origin_port, core):
     (folder / "haproxy.cfg").write_text(
         f"""global
   nbthread 1
-  maxconn 20000
+  maxconn 4000
 defaults
   mode http
   timeout client 1h
   timeout server 1h
   timeout connect 5s
-  maxconn 20000
+  maxconn 4000
 cache c
   total-max-size 64
   max-object-size 100000
