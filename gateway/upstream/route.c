@@ -107,14 +107,31 @@ void route_fail(struct flight *flight, enum ask_verdict verdict, int64_t retry_a
 
 /* The line before the budget. */
 
+static int64_t flights_ahead(const struct flight *flight)
+{
+    const struct fetcher *fetcher = flight->fetcher;
+
+    return (int64_t)(flight_list_ahead(&fetcher->flights[FLIGHT_QUEUED], flight) +
+                     flight_list_ahead(&fetcher->flights[FLIGHT_AT_GATE], flight));
+}
+
 /* When this flight's call could start if all before it start as early as they may. */
 static int64_t turn_of(const struct flight *flight)
 {
     const struct fetcher *fetcher = flight->fetcher;
-    size_t ahead = flight_list_ahead(&fetcher->flights[FLIGHT_QUEUED], flight) +
-                   flight_list_ahead(&fetcher->flights[FLIGHT_AT_GATE], flight);
 
-    return budget_ready_behind(fetcher->budget, loop_now(fetcher->loop), (int64_t)ahead);
+    return budget_ready_behind(fetcher->budget, loop_now(fetcher->loop), flights_ahead(flight));
+}
+
+/* Those whose turn is now are in the line only until the end of this turn, or until the login is done: they do not
+ * count. */
+bool route_line_is_full(const struct flight *flight)
+{
+    const struct fetcher *fetcher = flight->fetcher;
+    int64_t now_us = loop_now(fetcher->loop);
+    int64_t before_queue = flights_ahead(flight) - fetcher->options.queue;
+
+    return before_queue >= 0 && budget_ready_behind(fetcher->budget, now_us, before_queue) > now_us;
 }
 
 void route_refuse(struct flight *flight, const char *why)

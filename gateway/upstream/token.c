@@ -268,6 +268,7 @@ static void on_settle(struct deferred *deferred)
 {
     struct token *token = MEM_OUTER(deferred, struct token, settle);
     struct token_answer answer;
+    bool must_wait = false; /* not so those who ask while others are answered: their settlement is queued */
 
     while (!is_empty(&token->waiting)) {
         struct token_waiter *waiter = token->waiting.next;
@@ -277,12 +278,14 @@ static void on_settle(struct deferred *deferred)
     while (!is_empty(&token->answering)) {
         struct token_waiter *waiter = token->answering.next;
         unlink_waiter(waiter);
-        if (answer_now(token, &answer))
+        if (answer_now(token, &answer)) {
             waiter->on_token(waiter, &answer);
-        else
+        } else {
             link_last(&token->waiting, waiter);
+            must_wait = true;
+        }
     }
-    if (!is_empty(&token->waiting))
+    if (must_wait)
         renew(token);
 }
 

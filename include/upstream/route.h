@@ -50,6 +50,9 @@ static inline int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Whether as many flights as the queue may hold wait for the budget already. */
+bool route_line_is_full(const struct flight *flight);
+
 /* Into the queue, by the order of coming; refused where the wait would be too long. */
 void route_line_up(struct flight *flight);
 

@@ -1,0 +1,910 @@
+/* SPDX-License-Identifier: MIT */
+/* The fetcher on a frozen clock with a puppet for Nexudus: who joins whom, what is charged, what a bad answer leads to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cache/entry.h"
+#include "puppet.h"
+#include "upstream/fetcher.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { QUESTIONS_MAX = 1024, LOG_BYTES_MAX = 64 * 1024, KEY_BYTES_MAX = 40 };
+
+struct question {
+    struct ask ask;
+    void *worker; /* who asked, where that is not the test itself */
+    char key[KEY_BYTES_MAX], canonical[KEY_BYTES_MAX];
+    unsigned answers;
+    int charged; /* charges less refunds */
+    bool is_broke;
+};
+
+struct house {
+    struct clock *clock;
+    struct loop *loop;
+    struct log *log;
+    int log_fd;
+    struct metrics *metrics;
+    struct counters *counters;
+    struct schema *schema;
+    struct puppet puppet;
+    struct mailbox *mailbox;
+    struct fetcher *fetcher;
+    struct fetcher_options options;
+    unsigned made, stored; /* entries */
+    struct question questions[QUESTIONS_MAX];
+    size_t asked;
+};
+
+static void *on_fetched(void *context, struct fetched *fetched, bool *stored)
+{
+    struct house *house = context;
+
+    house->made++;
+    house->stored += fetched->store;
+    *stored = fetched->store;
+    return entry_new(fetched->key, fetched->body, fetched->envelope, fetched->started_us);
+}
+
+static void *ref_entry(void *entry)
+{
+    return entry_ref(entry);
+}
+
+static void unref_entry(void *entry)
+{
+    entry_unref(entry);
+}
+
+static void build(struct house *house)
+{
+    const struct fetcher_cache cache = {
+        .on_fetched = on_fetched, .ref = ref_entry, .unref = unref_entry, .context = house};
+
+    fetcher_free(house->fetcher);
+    house->fetcher =
+        fetcher_new(house->loop, &house->puppet.transport, &house->options, &cache, house->log, house->counters);
+    assert_non_null(house->fetcher);
+}
+
+static int set_up(void **state)
+{
+    struct house *house = mem_new(sizeof *house);
+
+    house->clock = clock_new();
+    clock_freeze(house->clock);
+    house->loop = loop_new(house->clock);
+    assert_non_null(house->loop);
+    house->log_fd = memfd_create("log", MFD_CLOEXEC);
+    house->log = log_new(house->log_fd, LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT, house->clock);
+    house->metrics = metrics_new();
+    house->counters = metrics_block(house->metrics);
+    house->schema = schema_builtin_webhooks();
+    house->mailbox = mailbox_new(house->loop, house);
+    assert_non_null(house->mailbox);
+    puppet_init(&house->puppet, house->loop);
+    house->options = (struct fetcher_options){
+        .url = "https://nexudus.test/",
+        .connect_timeout_us = 3 * CLOCK_SECOND,
+        .timeout_us = 10 * CLOCK_SECOND,
+        .budget_count = 10,
+        .budget_interval_us = 100 * CLOCK_MILLISECOND,
+        .max_wait_us = 5 * CLOCK_SECOND,
+        .queue = 1000,
+        .retry_after_max_us = 10 * CLOCK_SECOND,
+        .token = {.url = "https://nexudus.test/",
+                  .username = "someone@example.org",
+                  .password = "s3cret",
+                  .connect_timeout_us = 3 * CLOCK_SECOND,
+                  .timeout_us = 10 * CLOCK_SECOND},
+    };
+    build(house);
+    *state = house;
+    return 0;
+}
+
+static size_t count_in_log(const struct house *house, const char *text)
+{
+    static char bytes[LOG_BYTES_MAX];
+    ssize_t length = pread(house->log_fd, bytes, sizeof bytes - 1, 0);
+    size_t count = 0;
+
+    assert_true(length >= 0 && length < LOG_BYTES_MAX - 1);
+    bytes[length] = '\0';
+    for (const char *at = bytes; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Whatever a test did: everybody was answered once, every charge stands for an answer, and no secret was told. */
+static int tear_down(void **state)
+{
+    struct house *house = *state;
+
+    fetcher_free(house->fetcher);
+    puppet_settle(house->loop);
+    mailbox_free(house->mailbox);
+    for (size_t i = 0; i < house->asked; i++) {
+        struct question *question = &house->questions[i];
+        assert_int_equal(question->answers, 1);
+        assert_in_range(question->charged, 0, 1);
+        assert_true(question->charged == 0 || question->ask.verdict == ASK_OK);
+        assert_null(strstr(question->ask.why, "access-"));
+        entry_unref(question->ask.window_entry);
+    }
+    assert_int_equal(count_in_log(house, "access-"), 0);
+    assert_int_equal(count_in_log(house, "refresh-"), 0);
+    assert_int_equal(count_in_log(house, "s3cret"), 0);
+    puppet_free(&house->puppet);
+    loop_free(house->loop);
+    schema_free(house->schema);
+    log_free(house->log);
+    close(house->log_fd);
+    metrics_free(house->metrics);
+    clock_free(house->clock);
+    mem_free(house);
+    return 0;
+}
+
+/* Asking. */
+
+static bool on_charge(struct ask *ask)
+{
+    struct question *question = MEM_OUTER(ask, struct question, ask);
+
+    if (question->is_broke)
+        return false;
+    question->charged++;
+    return true;
+}
+
+static void on_refund(struct ask *ask)
+{
+    MEM_OUTER(ask, struct question, ask)->charged--;
+}
+
+static void on_answer(struct ask *ask)
+{
+    MEM_OUTER(ask, struct question, ask)->answers++;
+}
+
+static void fill(struct question *question, struct house *house, const char *name)
+{
+    snprintf(question->key, sizeof question->key, "key:%s", name);
+    snprintf(question->canonical, sizeof question->canonical, "WebHook_Name=%s", name);
+    question->ask = (struct ask){
+        .schema = house->schema,
+        .key = slice_of(question->key),
+        .canonical = slice_of(question->canonical),
+        .window = {.size = 200, .index = 0},
+        .came_us = loop_now(house->loop),
+        .store = true,
+        .on_charge = on_charge,
+        .on_refund = on_refund,
+        .reply_to = house->mailbox,
+        .on_answer = on_answer,
+    };
+}
+
+static struct question *prepare(struct house *house, const char *name)
+{
+    assert_true(house->asked < QUESTIONS_MAX);
+    struct question *question = &house->questions[house->asked++];
+
+    fill(question, house, name);
+    return question;
+}
+
+static struct question *ask(struct house *house, const char *name)
+{
+    struct question *question = prepare(house, name);
+
+    fetcher_ask(house->fetcher, &question->ask);
+    return question;
+}
+
+static struct question *ask_number(struct house *house, size_t number)
+{
+    char name[KEY_BYTES_MAX / 2];
+
+    snprintf(name, sizeof name, "n%zu", number);
+    return ask(house, name);
+}
+
+static void settle(struct house *house)
+{
+    puppet_settle(house->loop);
+}
+
+static void move(struct house *house, int64_t us)
+{
+    clock_move(house->clock, us);
+    settle(house);
+}
+
+/* Time passes until all are answered, in steps that leave no timer out. */
+static void pass(struct house *house, int64_t us)
+{
+    for (int64_t step = 5 * CLOCK_MILLISECOND; us > 0; us -= step)
+        move(house, us < step ? us : step);
+}
+
+static size_t answered(const struct house *house, enum ask_verdict verdict)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < house->asked; i++)
+        count += house->questions[i].answers == 1 && house->questions[i].ask.verdict == verdict;
+    return count;
+}
+
+static void assert_verdict(const struct question *question, enum ask_verdict verdict)
+{
+    assert_int_equal(question->answers, 1);
+    assert_int_equal(question->ask.verdict, verdict);
+}
+
+/* A login and one search, so that the token is there and worked. */
+static void warm_up(struct house *house)
+{
+    assert_verdict((settle(house), ask(house, "warm"), settle(house), &house->questions[house->asked - 1]), ASK_OK);
+    pass(house, 200 * CLOCK_MILLISECOND);
+}
+
+/* Joining. */
+
+static void one_ask_one_call(void **state)
+{
+    struct house *house = *state;
+    struct question *question = ask(house, "a");
+
+    settle(house);
+    assert_verdict(question, ASK_OK);
+    assert_int_equal(question->ask.status, 200);
+    assert_true(question->ask.stored);
+    assert_false(question->ask.collapsed);
+    assert_int_equal(question->charged, 1);
+    const struct entry *entry = question->ask.window_entry;
+    assert_int_equal(entry->envelope.total_items, 3);
+    assert_int_equal(entry->fetched_us, loop_now(house->loop));
+    const struct puppet_call *call = puppet_search(&house->puppet, 0);
+    assert_string_equal(call->url, "https://nexudus.test/api/sys/webhooks?WebHook_Name=a&page=1&size=200");
+    assert_string_equal(call->authorization, "Bearer access-1");
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_SEARCHES), 1);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_OK), 1);
+    assert_int_equal(metrics_read(house->metrics, METRIC_FLIGHTS_OPEN), 0);
+}
+
+static void equal_asks_share_one_call_and_one_login(void **state)
+{
+    struct house *house = *state;
+    size_t charged = 0, collapsed = 0;
+
+    house->puppet.hold_searches = true;
+    for (int i = 0; i < 250; i++)
+        ask(house, "same");
+    settle(house); /* the call is under way */
+    for (int i = 0; i < 250; i++)
+        ask(house, "same");
+    settle(house);
+    assert_int_equal(metrics_read(house->metrics, METRIC_FLIGHTS_OPEN), 1);
+    puppet_release(&house->puppet);
+    settle(house);
+    assert_int_equal(answered(house, ASK_OK), 500);
+    assert_int_equal(house->puppet.searches, 1);
+    assert_int_equal(house->puppet.logins, 1);
+    assert_int_equal(house->made, 1);
+    for (size_t i = 0; i < 500; i++) {
+        charged += house->questions[i].charged > 0;
+        collapsed += house->questions[i].ask.collapsed;
+        assert_ptr_equal(house->questions[i].ask.window_entry, house->questions[0].ask.window_entry);
+    }
+    assert_int_equal(charged, 1);
+    assert_int_equal(collapsed, 499);
+}
+
+static void an_ask_that_missed_the_store_by_a_hair_costs_nothing(void **state)
+{
+    struct house *house = *state;
+    struct question *late = prepare(house, "a"), *later;
+
+    ask(house, "a");
+    clock_move(house->clock, 1);
+    settle(house);
+    fetcher_ask(house->fetcher, &late->ask); /* came before the landing */
+    settle(house);
+    assert_verdict(late, ASK_OK);
+    assert_true(late->ask.collapsed);
+    assert_int_equal(late->charged, 0);
+    assert_int_equal(house->puppet.searches, 1);
+
+    clock_move(house->clock, 1);
+    later = ask(house, "a"); /* came after it, and still asks */
+    settle(house);
+    assert_verdict(later, ASK_OK);
+    assert_false(later->ask.collapsed);
+    assert_int_equal(house->puppet.searches, 2);
+    for (int i = 0; i < 100; i++) /* more than are kept */
+        ask_number(house, (size_t)i);
+    pass(house, 3 * CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_OK), 103);
+}
+
+static void an_ask_for_something_newer_joins_only_a_later_call(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    house->puppet.hold_searches = true;
+    ask(house, "a");
+    settle(house); /* its call is under way */
+    clock_move(house->clock, 10);
+    struct question *anew = prepare(house, "a");
+    anew->ask.anew = true;
+    fetcher_ask(house->fetcher, &anew->ask);
+    settle(house);
+    assert_int_equal(puppet_held(&house->puppet), 2);
+    assert_int_equal(anew->charged, 1);
+
+    struct question *older = prepare(house, "a"); /* came before the second call was started: joins that */
+    older->ask.came_us = loop_now(house->loop) - 1;
+    older->ask.anew = true;
+    fetcher_ask(house->fetcher, &older->ask);
+    struct question *plain = ask(house, "a");
+    settle(house);
+    assert_int_equal(puppet_held(&house->puppet), 2);
+    assert_int_equal(plain->charged + older->charged, 0);
+    puppet_release(&house->puppet);
+    settle(house);
+    assert_int_equal(answered(house, ASK_OK), 5);
+    assert_ptr_equal(plain->ask.window_entry, anew->ask.window_entry);
+    assert_int_equal(house->puppet.searches, 3);
+}
+
+static void an_ask_for_something_newer_joins_a_flight_that_still_waits(void **state)
+{
+    struct house *house = *state;
+
+    house->puppet.hold_tokens = true;
+    ask(house, "a");
+    settle(house);
+    clock_move(house->clock, 10);
+    struct question *anew = prepare(house, "a");
+    anew->ask.anew = true;
+    fetcher_ask(house->fetcher, &anew->ask);
+    settle(house);
+    clock_move(house->clock, 10);
+    house->puppet.hold_tokens = false;
+    puppet_release(&house->puppet);
+    settle(house);
+    assert_int_equal(answered(house, ASK_OK), 2);
+    assert_int_equal(house->puppet.searches, 1);
+    assert_true(anew->ask.collapsed);
+}
+
+static void a_flight_is_stored_when_anybody_wants_that(void **state)
+{
+    struct house *house = *state;
+
+    for (int others = 0; others < 2; others++) {
+        struct question *secret = prepare(house, others ? "b" : "a");
+        secret->ask.store = false;
+        fetcher_ask(house->fetcher, &secret->ask);
+        if (others)
+            ask(house, "b");
+        settle(house);
+        assert_int_equal(secret->ask.stored, others);
+    }
+    assert_int_equal(house->stored, 1);
+}
+
+static void an_ask_that_cannot_pay_starts_nothing_but_may_join(void **state)
+{
+    struct house *house = *state;
+    struct question *broke = prepare(house, "a");
+
+    broke->is_broke = true;
+    fetcher_ask(house->fetcher, &broke->ask);
+    settle(house);
+    assert_verdict(broke, ASK_UNCHARGED);
+    assert_int_equal(house->puppet.call_count, 0);
+
+    ask(house, "a");
+    struct question *second = prepare(house, "a");
+    second->is_broke = true;
+    fetcher_ask(house->fetcher, &second->ask);
+    settle(house);
+    assert_verdict(second, ASK_OK);
+}
+
+/* The token. */
+
+static void five_hundred_at_expiry_cost_one_renewal(void **state)
+{
+    struct house *house = *state;
+
+    house->puppet.gives_refresh_tokens = false; /* so nothing renews it well ahead: the password does */
+    warm_up(house);
+    clock_move(house->clock, 3700 * CLOCK_SECOND);
+    for (size_t i = 0; i < 500; i++)
+        ask_number(house, i);
+    pass(house, 6 * CLOCK_SECOND);
+    /* Of 501: the warm one, and what the budget of 10 in 105 ms gives in five seconds. */
+    assert_int_equal(answered(house, ASK_OK), 1 + 48 * 10);
+    assert_int_equal(answered(house, ASK_THROTTLED), 20);
+    assert_int_equal(house->puppet.logins + house->puppet.refreshes, 2);
+}
+
+static void five_hundred_after_a_revocation_cost_one_login(void **state)
+{
+    struct house *house = *state;
+
+    house->options.budget_count = 1000;
+    build(house);
+    warm_up(house);
+    house->puppet.hold_searches = true;
+    for (size_t i = 0; i < 500; i++)
+        ask_number(house, i);
+    settle(house);
+    assert_int_equal(puppet_held(&house->puppet), 500);
+    puppet_revoke(&house->puppet);
+    house->puppet.hold_searches = false;
+    puppet_release(&house->puppet);
+    pass(house, CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_OK), 501);
+    assert_int_equal(house->puppet.refreshes, 1); /* refused */
+    assert_int_equal(house->puppet.logins, 2);
+    assert_int_equal(house->puppet.searches, 1001); /* each was replayed once */
+}
+
+static void a_token_that_is_refused_twice_is_not_tried_again(void **state)
+{
+    struct house *house = *state;
+    struct question *question;
+
+    warm_up(house);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401});
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401});
+    question = ask(house, "a");
+    settle(house);
+    assert_verdict(question, ASK_REFUSED);
+    assert_int_equal(question->ask.status, 401);
+    assert_int_equal(question->charged, 0);
+    assert_int_equal(house->puppet.searches, 3);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_REFUSED), 2);
+}
+
+static void no_login_no_search(void **state)
+{
+    static const struct {
+        struct puppet_answer answer;
+        enum ask_verdict verdict;
+    } rows[] = {
+        {{.status = 400}, ASK_REFUSED}, {{.status = 503}, ASK_OUTAGE}, {{.outcome = FETCH_UNREACHABLE}, ASK_OUTAGE}};
+    struct house *house = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        build(house);
+        puppet_next_token(&house->puppet, rows[i].answer);
+        struct question *first = ask(house, "a"), *second = ask(house, "b");
+        settle(house);
+        assert_verdict(first, rows[i].verdict);
+        assert_verdict(second, rows[i].verdict);
+        assert_in_range(second->ask.retry_after_us, 900000, 1100000);
+        assert_int_equal(first->charged + second->charged, 0);
+        struct fetcher_view view;
+        fetcher_look(house->fetcher, &view);
+        assert_true(view.token_failing && !view.token_good);
+    }
+    assert_int_equal(house->puppet.searches, 0);
+    assert_int_equal(house->puppet.call_count, 3);
+}
+
+static void a_slow_login_ends_in_time(void **state)
+{
+    struct house *house = *state;
+
+    house->puppet.hold_tokens = true;
+    struct question *first = ask(house, "a"), *second = ask(house, "b");
+    settle(house);
+    pass(house, 5 * CLOCK_SECOND - 1);
+    assert_int_equal(first->answers + second->answers, 0);
+    pass(house, 1);
+    assert_verdict(second, ASK_OUTAGE); /* its patience in the queue is over, and the login is to blame */
+    pass(house, 5 * CLOCK_SECOND);
+    assert_int_equal(first->answers, 1);
+    assert_true(first->ask.verdict == ASK_TIMEOUT || first->ask.verdict == ASK_OUTAGE);
+    assert_int_equal(house->puppet.searches, 0);
+}
+
+/* Bad answers. */
+
+static void each_bad_answer_has_its_verdict_and_is_refunded(void **state)
+{
+    static const struct {
+        struct puppet_answer answer;
+        enum ask_verdict verdict;
+        enum metric metric;
+    } rows[] = {
+        {{.status = 403}, ASK_REFUSED, METRIC_UPSTREAM_REFUSED},
+        {{.status = 400}, ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY},
+        {{.status = 404}, ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY},
+        {{.status = 422}, ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY},
+        {{.status = 302}, ASK_BROKEN, METRIC_UPSTREAM_BROKEN},
+        {{.status = 204}, ASK_BROKEN, METRIC_UPSTREAM_BROKEN},
+        {{.status = 200, .body = "{}"}, ASK_BROKEN, METRIC_UPSTREAM_BROKEN},
+        {{.status = 200, .body = "<html>", .content_type = "text/html"}, ASK_BROKEN, METRIC_UPSTREAM_BROKEN},
+        {{.outcome = FETCH_CUT, .body = "{\"Records\":["}, ASK_BROKEN, METRIC_UPSTREAM_BROKEN},
+        {{.outcome = FETCH_TOO_BIG}, ASK_BROKEN, METRIC_UPSTREAM_BROKEN},
+        {{.status = 500}, ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE},
+        {{.status = 503}, ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE},
+        {{.outcome = FETCH_UNREACHABLE}, ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE},
+        {{.outcome = FETCH_TIMED_OUT}, ASK_TIMEOUT, METRIC_UPSTREAM_TIMEOUT},
+    };
+    struct house *house = *state;
+
+    warm_up(house);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t before = metrics_read(house->metrics, rows[i].metric);
+        puppet_next_search(&house->puppet, rows[i].answer);
+        struct question *starter = ask(house, "a"), *joined = ask(house, "a");
+        settle(house);
+        pass(house, 200 * CLOCK_MILLISECOND);
+        assert_verdict(starter, rows[i].verdict);
+        assert_verdict(joined, rows[i].verdict);
+        assert_int_equal(starter->ask.status, rows[i].answer.status);
+        assert_true(starter->ask.why[0] != '\0');
+        assert_true(rows[i].verdict != ASK_OUTAGE || starter->ask.retry_after_us >= CLOCK_SECOND);
+        assert_int_equal(starter->charged, 0);
+        assert_null(starter->ask.window_entry);
+        assert_int_equal(metrics_read(house->metrics, rows[i].metric), before + 1);
+    }
+    assert_int_equal(house->made, 1);
+    struct question *fine = ask(house, "a"); /* no failure is kept */
+    settle(house);
+    assert_verdict(fine, ASK_OK);
+    assert_int_equal(count_in_log(house, "answers again"), 1);
+}
+
+static void a_call_that_hangs_ends_with_its_deadline(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    house->puppet.hold_searches = true;
+    struct question *question = ask(house, "a");
+    settle(house);
+    pass(house, 10 * CLOCK_SECOND - 1);
+    assert_int_equal(question->answers, 0);
+    pass(house, 1);
+    assert_verdict(question, ASK_TIMEOUT);
+}
+
+static void a_cap_is_learnt_and_forgotten(void **state)
+{
+    struct house *house = *state;
+
+    house->puppet.total_items = 300;
+    house->puppet.cap = 100;
+    struct question *question = ask(house, "a");
+    settle(house);
+    assert_verdict(question, ASK_CAPPED);
+    assert_int_equal(question->ask.cap, 100);
+    assert_int_equal(question->charged, 0);
+    assert_int_equal(fetcher_cap(house->fetcher, house->schema), 100);
+    move(house, 3600 * CLOCK_SECOND);
+    assert_int_equal(fetcher_cap(house->fetcher, house->schema), 0);
+}
+
+/* The throttle. */
+
+static void a_throttle_pauses_all_and_one_probe_ends_it(void **state)
+{
+    static const struct {
+        struct puppet_answer answer;
+        int64_t low_us, high_us; /* of the pause */
+    } rows[] = {
+        {{.status = 409, .says_retry = true, .retry_after_us = 2 * CLOCK_SECOND}, 2000000, 2400000},
+        {{.status = 409}, 1000000, 1200000},
+        {{.status = 429, .says_retry = true, .retry_after_us = 0}, 100000, 120000},
+        {{.status = 503, .says_retry = true, .retry_after_us = CLOCK_SECOND}, 1000000, 1200000},
+    };
+    struct house *house = *state;
+
+    warm_up(house);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fetcher_view view;
+        size_t before = house->puppet.searches;
+        puppet_next_search(&house->puppet, rows[i].answer);
+        struct question *first = ask(house, "a");
+        settle(house);
+        struct question *second = ask(house, "b"), *third = ask(house, "c");
+        settle(house);
+        assert_int_equal(house->puppet.searches, before + 1);
+        fetcher_look(house->fetcher, &view);
+        assert_in_range(view.pause_us, rows[i].low_us, rows[i].high_us);
+        assert_int_equal(view.queued, 3);
+
+        house->puppet.hold_searches = true;
+        move(house, view.pause_us - 1);
+        assert_int_equal(house->puppet.searches, before + 1);
+        move(house, 1);
+        pass(house, CLOCK_SECOND);
+        assert_int_equal(house->puppet.searches, before + 2); /* the probe alone, and it is the oldest */
+        assert_non_null(strstr(puppet_last(&house->puppet)->url, "WebHook_Name=a"));
+        house->puppet.hold_searches = false;
+        puppet_release(&house->puppet);
+        pass(house, 200 * CLOCK_MILLISECOND);
+        assert_verdict(first, ASK_OK);
+        assert_verdict(second, ASK_OK);
+        assert_verdict(third, ASK_OK);
+        assert_int_equal(first->charged, 1);
+        pass(house, CLOCK_SECOND + 200 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_THROTTLED), 4);
+}
+
+static void a_probe_that_is_throttled_too_begins_another_pause(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    for (int i = 0; i < 3; i++)
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 409});
+    struct question *first = ask(house, "a");
+    settle(house);
+    struct question *second = ask(house, "b");
+    pass(house, 1500 * CLOCK_MILLISECOND);
+    assert_int_equal(house->puppet.searches, 3);
+    pass(house, 4500 * CLOCK_MILLISECOND);
+    assert_verdict(first, ASK_OK);
+    assert_verdict(second, ASK_OK);
+    assert_int_equal(house->puppet.searches, 6);
+}
+
+static void a_pause_longer_than_anybody_waits_is_told_at_once(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    puppet_next_search(&house->puppet, (struct puppet_answer){
+                                           .status = 409, .says_retry = true, .retry_after_us = 3600 * CLOCK_SECOND});
+    house->puppet.hold_searches = true;
+    for (size_t i = 0; i < 15; i++) /* ten under way, five in the queue */
+        ask_number(house, i);
+    settle(house);
+    puppet_release(&house->puppet);
+    settle(house);
+    assert_int_equal(answered(house, ASK_OK), 10); /* nine of them, and the one before */
+    assert_int_equal(answered(house, ASK_THROTTLED), 6);
+    struct question *late = ask(house, "late");
+    settle(house);
+    assert_verdict(late, ASK_THROTTLED);
+    assert_in_range(late->ask.retry_after_us, 10 * CLOCK_SECOND, 12 * CLOCK_SECOND); /* capped by retry_after_max */
+    assert_int_equal(late->charged, 0);
+    assert_int_equal(house->questions[1].ask.status, 409);
+    assert_int_equal(house->puppet.searches, 11);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_QUEUE_FULL), 7);
+}
+
+static void a_flight_that_is_throttled_again_and_again_gives_up(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    for (int i = 0; i < 20; i++)
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 409});
+    struct question *question = ask(house, "a");
+    pass(house, 5 * CLOCK_SECOND);
+    assert_verdict(question, ASK_THROTTLED);
+    assert_true(question->ask.retry_after_us > 0);
+    assert_int_equal(question->ask.status, 409);
+    assert_in_range(house->puppet.searches, 5, 6); /* the first one, and one a second */
+}
+
+/* The queue. */
+
+static void a_full_queue_refuses_with_the_time_it_needs(void **state)
+{
+    struct house *house = *state;
+
+    house->options.queue = 20;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 40; i++)
+        ask_number(house, i);
+    settle(house);
+    assert_int_equal(house->puppet.searches, 11);
+    assert_int_equal(answered(house, ASK_THROTTLED), 40 - 10 - 20);
+    struct question *refused = &house->questions[house->asked - 1];
+    assert_verdict(refused, ASK_THROTTLED);
+    assert_in_range(refused->ask.retry_after_us, 210 * CLOCK_MILLISECOND, 315 * CLOCK_MILLISECOND);
+    assert_int_equal(refused->charged, 0);
+    pass(house, CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_OK), 31);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_QUEUE_FULL), 10);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_QUEUED), 0);
+}
+
+static void who_would_wait_too_long_is_told_at_once(void **state)
+{
+    struct house *house = *state;
+
+    house->options.max_wait_us = CLOCK_SECOND;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 200; i++)
+        ask_number(house, i);
+    settle(house);
+    /* Ten now, and ten more after each of nine times 105 ms. */
+    assert_int_equal(answered(house, ASK_THROTTLED), 100);
+    pass(house, CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_OK), 101);
+}
+
+/* Whatever is asked, and however the puppet behaves: no interval sees more starts than the budget. */
+static void the_budget_is_never_exceeded(void **state)
+{
+    struct house *house = *state;
+    struct random random;
+
+    random_init(&random, 3);
+    for (size_t i = 0; i < QUESTIONS_MAX - 1; i++) {
+        if (random_between(&random, 0, 199) < 1)
+            puppet_next_search(&house->puppet,
+                               (struct puppet_answer){.status = random_between(&random, 0, 1) ? 401 : 409});
+        if (house->puppet.search_script.count == PUPPET_SCRIPT_MAX)
+            house->puppet.search_script = (struct puppet_script){.count = 0};
+        ask_number(house, i);
+        if (random_between(&random, 0, 9) < 3)
+            move(house, random_between(&random, 0, 60 * CLOCK_MILLISECOND));
+    }
+    pass(house, 40 * CLOCK_SECOND);
+    assert_true(house->puppet.searches > 500);
+    for (size_t i = 0; i + 10 < house->puppet.searches; i++) {
+        int64_t distance_us =
+            puppet_search(&house->puppet, i + 10)->started_us - puppet_search(&house->puppet, i)->started_us;
+        assert_true(distance_us >= 105 * CLOCK_MILLISECOND);
+    }
+}
+
+/* Workers on threads of their own. */
+
+enum { WORKERS = 4, ASKS_EACH = 125 };
+
+struct worker {
+    pthread_t thread;
+    struct house *house;
+    struct loop *loop;
+    struct mailbox *mailbox;
+    struct question questions[ASKS_EACH];
+    size_t answers;
+};
+
+static void on_worker_answer(struct ask *ask)
+{
+    struct question *question = MEM_OUTER(ask, struct question, ask);
+    struct worker *worker = question->worker;
+
+    question->answers++;
+    if (++worker->answers == ASKS_EACH)
+        loop_stop(worker->loop);
+}
+
+static void *work(void *context)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    struct worker *worker = context;
+    struct house *house = worker->house;
+
+    for (size_t i = 0; i < ASKS_EACH; i++) {
+        struct question *question = &worker->questions[i];
+        struct fetcher_view view;
+        fill(question, house, names[i % 5]);
+        question->worker = worker;
+        question->ask.reply_to = worker->mailbox;
+        question->ask.on_answer = on_worker_answer;
+        fetcher_ask(house->fetcher, &question->ask);
+        fetcher_look(house->fetcher, &view);
+        assert_int_equal(fetcher_cap(house->fetcher, house->schema), 0);
+    }
+    loop_run(worker->loop);
+    return NULL;
+}
+
+static void *run_fetcher(void *loop)
+{
+    loop_run(loop);
+    return NULL;
+}
+
+static void workers_ask_from_their_own_threads(void **state)
+{
+    static struct worker workers[WORKERS];
+    struct house *house = *state;
+    pthread_t fetcher;
+
+    for (size_t i = 0; i < WORKERS; i++) {
+        workers[i] = (struct worker){.house = house, .loop = loop_new(house->clock)};
+        assert_non_null(workers[i].loop);
+        workers[i].mailbox = mailbox_new(workers[i].loop, &workers[i]);
+        assert_non_null(workers[i].mailbox);
+    }
+    assert_int_equal(pthread_create(&fetcher, NULL, run_fetcher, house->loop), 0);
+    for (size_t i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    for (size_t i = 0; i < WORKERS; i++)
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+    loop_stop(house->loop);
+    assert_int_equal(pthread_join(fetcher, NULL), 0);
+
+    assert_int_equal(house->puppet.searches, 5);
+    assert_int_equal(house->puppet.logins, 1);
+    for (size_t i = 0; i < WORKERS; i++) {
+        for (size_t j = 0; j < ASKS_EACH; j++) {
+            assert_verdict(&workers[i].questions[j], ASK_OK);
+            entry_unref(workers[i].questions[j].ask.window_entry);
+        }
+        mailbox_free(workers[i].mailbox);
+        loop_free(workers[i].loop);
+    }
+}
+
+static void everybody_is_answered_when_the_fetcher_closes(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    house->puppet.hold_searches = true;
+    for (size_t i = 0; i < 25; i++) /* ten under way, fifteen in the queue */
+        ask_number(house, i);
+    settle(house);
+    ask(house, "unopened");
+    fetcher_free(house->fetcher);
+    house->fetcher = NULL;
+    settle(house);
+    assert_int_equal(answered(house, ASK_CLOSING), 26);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(one_ask_one_call),
+        TEST(equal_asks_share_one_call_and_one_login),
+        TEST(an_ask_that_missed_the_store_by_a_hair_costs_nothing),
+        TEST(an_ask_for_something_newer_joins_only_a_later_call),
+        TEST(an_ask_for_something_newer_joins_a_flight_that_still_waits),
+        TEST(a_flight_is_stored_when_anybody_wants_that),
+        TEST(an_ask_that_cannot_pay_starts_nothing_but_may_join),
+        TEST(five_hundred_at_expiry_cost_one_renewal),
+        TEST(five_hundred_after_a_revocation_cost_one_login),
+        TEST(a_token_that_is_refused_twice_is_not_tried_again),
+        TEST(no_login_no_search),
+        TEST(a_slow_login_ends_in_time),
+        TEST(each_bad_answer_has_its_verdict_and_is_refunded),
+        TEST(a_call_that_hangs_ends_with_its_deadline),
+        TEST(a_cap_is_learnt_and_forgotten),
+        TEST(a_throttle_pauses_all_and_one_probe_ends_it),
+        TEST(a_probe_that_is_throttled_too_begins_another_pause),
+        TEST(a_pause_longer_than_anybody_waits_is_told_at_once),
+        TEST(a_flight_that_is_throttled_again_and_again_gives_up),
+        TEST(a_full_queue_refuses_with_the_time_it_needs),
+        TEST(who_would_wait_too_long_is_told_at_once),
+        TEST(the_budget_is_never_exceeded),
+        TEST(workers_ask_from_their_own_threads),
+        TEST(everybody_is_answered_when_the_fetcher_closes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
