@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole searches without a socket: flow and fetcher on one loop, a frozen clock, a puppet for Nexudus. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "flow/flow.h"
+#include "puppet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ASKERS_MAX = 600, WINDOW = 20 };
+
+static const int64_t TTL = 60 * CLOCK_SECOND;
+
+/* One request and what came of it. */
+struct asker {
+    struct exchange *exchange;
+    unsigned answers;
+};
+
+struct house {
+    struct clock *clock;
+    struct loop *loop;
+    struct log *log;
+    struct metrics *metrics;
+    struct puppet puppet;
+    struct schema_set *schemas;
+    struct roster *roster;
+    struct memory *memory;
+    struct mailbox *mailbox;
+    struct fetcher *fetcher;
+    struct flow *flow;
+    struct asker askers[ASKERS_MAX];
+    size_t asked;
+    char text[64 * 1024]; /* of the last answer: fields, empty line, body */
+};
+
+static void *on_fetched(void *context, struct fetched *fetched, bool *stored)
+{
+    struct house *house = context;
+    struct entry *entry = entry_new(fetched->key, fetched->body, fetched->envelope, fetched->started_us);
+    *stored = entry != NULL && fetched->store && memory_put(house->memory, entry);
+    return entry;
+}
+
+static void *ref_entry(void *entry)
+{
+    return entry_ref(entry);
+}
+
+static void unref_entry(void *entry)
+{
+    entry_unref(entry);
+}
+
+/* A client whose key is its name. */
+static void add_client(struct house *house, const char *name, const struct client_policy *policy, int64_t location)
+{
+    uint8_t digest[1][HASH_SHA256_BYTES];
+    struct scope scope = {.all = location == 0, .locations = &location, .count = location != 0};
+    char why[128];
+    hash_sha256(slice_of(name), digest[0]);
+    assert_true(roster_add(house->roster, slice_of(name), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
+                           policy, why, sizeof(why)));
+}
+
+static void add_clients(struct house *house)
+{
+    struct client_policy policy = {.weight = 1};
+    add_client(house, "free", &policy, 0);
+    add_client(house, "scoped", &policy, 7);
+    policy.has_rate = rate_init(&policy.rate, 1, CLOCK_SECOND, 3);
+    add_client(house, "slow", &policy, 0);
+    policy = (struct client_policy){.weight = 1, .has_misses = true, .misses = {2, CLOCK_DAY}};
+    policy.has_rate = rate_init(&policy.rate, 1, CLOCK_SECOND, 10);
+    add_client(house, "poor", &policy, 0);
+    policy = (struct client_policy){.weight = 1, .concurrency = 1};
+    add_client(house, "single", &policy, 0);
+}
+
+static int set_up(void **state)
+{
+    struct house *house = mem_new(sizeof(*house));
+    struct complaints none;
+    complaints_init(&none);
+    house->clock = clock_new();
+    clock_freeze(house->clock);
+    house->loop = loop_new(house->clock);
+    house->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, house->clock);
+    house->metrics = metrics_new();
+    puppet_init(&house->puppet, house->loop);
+    house->schemas = schema_set_new();
+    assert_true(schema_set_add(house->schemas, schema_builtin_webhooks(), "built in", &none));
+    house->roster = roster_new();
+    add_clients(house);
+    house->memory = memory_new(8 << 20);
+    house->mailbox = mailbox_new(house->loop, house);
+
+    const struct fetcher_options options = {
+        .url = "https://nexudus.test",
+        .connect_timeout_us = 3 * CLOCK_SECOND,
+        .timeout_us = 10 * CLOCK_SECOND,
+        .budget_count = 1000,
+        .budget_interval_us = CLOCK_SECOND,
+        .max_wait_us = 5 * CLOCK_SECOND,
+        .queue = 1000,
+        .retry_after_max_us = 10 * CLOCK_SECOND,
+        .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
+    };
+    const struct fetcher_cache cache = {on_fetched, ref_entry, unref_entry, house};
+    house->fetcher =
+        fetcher_new(house->loop, &house->puppet.transport, &options, &cache, house->log, metrics_block(house->metrics));
+    const struct flow_options flow = {.key_prefix = SLICE("t:"), .ttl_us = TTL, .window = WINDOW, .query_max = 8192};
+    const struct flow_parts parts = {house->clock,   house->schemas, house->roster, house->memory,
+                                     house->fetcher, house->mailbox, house->log,    metrics_block(house->metrics)};
+    house->flow = flow_new(&flow, &parts);
+    house->puppet.total_items = 45;
+    complaints_free(&none);
+    *state = house;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct house *house = *state;
+    fetcher_free(house->fetcher);
+    puppet_settle(house->loop);
+    for (size_t i = 0; i < ASKERS_MAX; i++) {
+        if (house->askers[i].exchange != NULL) {
+            exchange_reset(house->askers[i].exchange);
+            exchange_free(house->askers[i].exchange);
+        }
+    }
+    flow_free(house->flow);
+    mailbox_free(house->mailbox);
+    memory_free(house->memory);
+    roster_free(house->roster);
+    schema_set_free(house->schemas);
+    puppet_free(&house->puppet);
+    loop_free(house->loop);
+    metrics_free(house->metrics);
+    log_free(house->log);
+    clock_free(house->clock);
+    mem_free(house);
+    return 0;
+}
+
+static void on_answer(struct exchange *exchange)
+{
+    struct asker *asker = exchange->connection;
+    asker->answers++;
+}
+
+/* "Name: value" of a request's field, or a slice without bytes. */
+static struct slice field_of(const char *fields, const char *name)
+{
+    char head[64];
+    snprintf(head, sizeof(head), "%s: ", name);
+    const char *at = fields != NULL ? strstr(fields, head) : NULL;
+    if (at == NULL)
+        return slice_make(NULL, 0);
+    at += strlen(head);
+    const char *end = strchr(at, '\n');
+    return slice_make(at, end != NULL ? (size_t)(end - at) : strlen(at));
+}
+
+/* Starts a search by `client`; `fields` are request fields, one a line. */
+static struct asker *begin(struct house *house, const char *client, const char *query, const char *fields)
+{
+    struct asker *asker = &house->askers[house->asked++];
+    assert_true(house->asked <= ASKERS_MAX);
+    struct exchange *exchange = exchange_new();
+    asker->exchange = exchange;
+    exchange->connection = asker;
+    exchange->on_answer = on_answer;
+    exchange->request = (struct request){
+        .method = METHOD_GET,
+        .method_text = SLICE("GET"),
+        .path = SLICE("/api/sys/webhooks"),
+        .query = slice_of(query),
+        .api_key = client != NULL ? slice_of(client) : slice_make(NULL, 0),
+        .cache_control = field_of(fields, "Cache-Control"),
+        .if_none_match = field_of(fields, "If-None-Match"),
+        .came_us = clock_now(house->clock),
+    };
+    struct handler *handler = flow_handler(house->flow);
+    if (handler->start(handler, exchange))
+        asker->answers++;
+    return asker;
+}
+
+/* Puts the answer into house->text. */
+static int read_answer(struct house *house, const struct asker *asker)
+{
+    const struct answer *answer = &asker->exchange->answer;
+    size_t length = 0;
+    assert_int_equal(asker->answers, 1);
+    assert_true(buf_ok(&answer->fields) && buf_ok(&answer->text));
+    length = (size_t)snprintf(house->text, sizeof(house->text), "%.*s\n", (int)answer->fields.length,
+                              answer->fields.length > 0 ? answer->fields.bytes : "");
+    for (size_t i = 0; i < answer->body_count; i++) {
+        assert_true(length + answer->body[i].length < sizeof(house->text));
+        memcpy(house->text + length, answer->body[i].at, answer->body[i].length);
+        length += answer->body[i].length;
+    }
+    house->text[length] = '\0';
+    return answer->status;
+}
+
+/* A whole search, answered at this moment; its status. */
+static int ask(struct house *house, const char *client, const char *query, const char *fields)
+{
+    struct asker *asker = begin(house, client, query, fields);
+    puppet_settle(house->loop);
+    int status = read_answer(house, asker);
+    exchange_reset(asker->exchange);
+    exchange_free(asker->exchange);
+    asker->exchange = NULL;
+    return status;
+}
+
+static void expect(const struct house *house, const char *part)
+{
+    if (strstr(house->text, part) == NULL)
+        fail_msg("expected %s in:\n%s", part, house->text);
+}
+
+static void a_miss_then_hits_then_a_stale_fetch(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "free", "size=5&WebHook_Active=true", NULL), 200);
+    expect(house, "Cache-Status: nexgate; fwd=uri-miss; fwd-status=200; stored\r\n");
+    expect(house, "Age: 0\r\nCache-Control: private, max-age=60\r\n");
+    expect(house, "\"CurrentPageSize\":5");
+    clock_move(house->clock, 18 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "dir=0&webhook_active=TRUE&size=5&page=2&WebHook_Name=", NULL), 200);
+    expect(house, "Cache-Status: nexgate; hit; ttl=42\r\n");
+    expect(house, "Age: 18\r\n");
+    expect(house, "{\"Id\":6,");
+    assert_int_equal(house->puppet.searches, 1);
+    clock_move(house->clock, 42 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "size=5&WebHook_Active=true", NULL), 200);
+    expect(house, "Cache-Status: nexgate; fwd=stale; fwd-status=200; stored\r\n");
+    assert_int_equal(house->puppet.searches, 2);
+    assert_int_equal(house->puppet.logins, 1);
+}
+
+static void equal_misses_are_one_call(void **state)
+{
+    struct house *house = *state;
+    house->puppet.hold_tokens = house->puppet.hold_searches = true;
+    for (int i = 0; i < 500; i++)
+        begin(house, "free", i % 2 == 0 ? "size=7&dir=1" : "DIR=descending&size=7&page=1", NULL);
+    puppet_settle(house->loop);
+    puppet_release(&house->puppet); /* the login */
+    puppet_settle(house->loop);
+    puppet_release(&house->puppet); /* the search */
+    puppet_settle(house->loop);
+    int collapsed = 0;
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(read_answer(house, &house->askers[i]), 200);
+        collapsed += strstr(house->text, "stored; collapsed\r\n") != NULL;
+    }
+    assert_int_equal(collapsed, 499);
+    assert_int_equal(house->puppet.searches, 1);
+    assert_int_equal(house->puppet.logins, 1);
+    assert_int_equal(metrics_read(house->metrics, METRIC_COLLAPSED), 499);
+    assert_int_equal(metrics_read(house->metrics, METRIC_MISSES), 1);
+}
+
+static void a_walk_costs_one_call_a_window(void **state)
+{
+    struct house *house = *state;
+    char query[64];
+    house->puppet.total_items = 100;
+    for (int page = 1; page <= 20; page++) {
+        snprintf(query, sizeof(query), "size=5&page=%d", page);
+        assert_int_equal(ask(house, "free", query, NULL), 200);
+    }
+    assert_int_equal(house->puppet.searches, 100 / WINDOW);
+}
+
+static void a_page_of_two_windows_is_a_hit_only_if_both_were(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "free", "size=10", NULL), 200);
+    clock_move(house->clock, 10 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "size=15&page=2", NULL), 200); /* records 15..29: windows 0 and 1 */
+    expect(house, "Cache-Status: nexgate; fwd=uri-miss; fwd-status=200; stored\r\n");
+    expect(house, "Age: 10\r\n"); /* the older of the two */
+    expect(house, "\"hook 20\"},{\"Id\":21,");
+    assert_int_equal(house->puppet.searches, 2);
+    assert_int_equal(ask(house, "free", "page=2&size=15", NULL), 200);
+    expect(house, "Cache-Status: nexgate; hit; ttl=50\r\n");
+    assert_int_equal(house->puppet.searches, 2);
+}
+
+static void a_set_that_ends_in_the_first_window_costs_one_call(void **state)
+{
+    struct house *house = *state;
+    house->puppet.total_items = 18;
+    assert_int_equal(ask(house, "free", "size=15&page=2", NULL), 200);
+    expect(house, "\"TotalItems\":18");
+    expect(house, "{\"Id\":18,");
+    assert_int_equal(house->puppet.searches, 1);
+}
+
+static void the_older_of_two_disagreeing_windows_is_fetched_again(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "free", "size=10", NULL), 200);
+    clock_move(house->clock, CLOCK_SECOND);
+    house->puppet.total_items = 46;
+    assert_int_equal(ask(house, "free", "size=15&page=2", NULL), 200);
+    expect(house, "\"TotalItems\":46");
+    expect(house, "Age: 0\r\n");
+    assert_int_equal(house->puppet.searches, 3);
+}
+
+static void a_set_that_will_not_hold_still_is_asked_as_one_page(void **state)
+{
+    struct house *house = *state;
+    house->puppet.hold_searches = true;
+    struct asker *asker = begin(house, "free", "size=15&page=2", NULL);
+    for (int i = 0; i < 10 && asker->answers == 0; i++) {
+        house->puppet.total_items++; /* another total for every call */
+        puppet_settle(house->loop);
+        puppet_release(&house->puppet);
+        puppet_settle(house->loop);
+    }
+    assert_int_equal(read_answer(house, asker), 200);
+    assert_int_equal(house->puppet.searches, 4); /* two windows, the older again, then the page alone */
+    assert_non_null(strstr(puppet_last(&house->puppet)->url, "page=2&size=15"));
+}
+
+static void a_cap_is_learnt_and_answered(void **state)
+{
+    struct house *house = *state;
+    house->puppet.cap = 8;
+    house->puppet.total_items = 30;
+    assert_int_equal(ask(house, "free", "size=15&page=2", NULL), 200);
+    expect(house, "\"CurrentPageSize\":8");
+    expect(house, "{\"Id\":9,");
+    size_t searches = house->puppet.searches;
+    assert_int_equal(ask(house, "free", "size=4&page=3", NULL), 200); /* the same window of 8 */
+    expect(house, "hit; ");
+    assert_int_equal(house->puppet.searches, searches);
+}
+
+static void request_directives_are_obeyed(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "free", "", "Cache-Control: only-if-cached"), 504);
+    assert_int_equal(house->puppet.searches, 0);
+    assert_int_equal(ask(house, "free", "", "Cache-Control: no-store"), 200);
+    expect(house, "Cache-Status: nexgate; fwd=uri-miss; fwd-status=200\r\n");
+    clock_move(house->clock, 2 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "", NULL), 200); /* nothing was stored */
+    assert_int_equal(house->puppet.searches, 2);
+    clock_move(house->clock, 10 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "", "Cache-Control: no-cache"), 200);
+    expect(house, "Cache-Status: nexgate; fwd=request; fwd-status=200; stored\r\n");
+    assert_int_equal(house->puppet.searches, 3);
+    clock_move(house->clock, 70 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "", "Cache-Control: max-stale=30"), 200);
+    expect(house, "Cache-Status: nexgate; hit; ttl=-10\r\n");
+    expect(house, "Cache-Control: private, max-age=0\r\n");
+    assert_int_equal(house->puppet.searches, 3);
+    assert_int_equal(metrics_read(house->metrics, METRIC_STALE), 1);
+}
+
+static void no_cache_does_not_join_an_older_call(void **state)
+{
+    struct house *house = *state;
+    house->puppet.hold_searches = true;
+    begin(house, "free", "", NULL);
+    puppet_settle(house->loop);
+    assert_int_equal(puppet_held(&house->puppet), 1);
+    clock_move(house->clock, 1);
+    struct asker *anew = begin(house, "free", "", "Cache-Control: no-cache");
+    begin(house, "free", "", NULL); /* joins the newest */
+    puppet_settle(house->loop);
+    assert_int_equal(puppet_held(&house->puppet), 2);
+    puppet_release(&house->puppet);
+    puppet_settle(house->loop);
+    assert_int_equal(read_answer(house, anew), 200);
+    assert_int_equal(house->puppet.searches, 2);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(read_answer(house, &house->askers[i]), 200);
+}
+
+static void validators_are_compared(void **state)
+{
+    struct house *house = *state;
+    char etag[64], fields[256];
+    assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+    assert_int_equal(sscanf(strstr(house->text, "ETag: "), "ETag: %63s", etag), 1);
+    static const char *const BEFORE[] = {"", "W/", "\"x,y\", W/\"z\" ,", ""};
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(fields, sizeof(fields), "If-None-Match: %s%s", BEFORE[i], i < 3 ? etag : "*");
+        assert_int_equal(ask(house, "free", "size=5", fields), 304);
+        expect(house, "Cache-Status: nexgate; hit; ttl=60\r\n");
+        expect(house, etag);
+        assert_ptr_equal(strstr(house->text, "\r\n\n"), house->text + strlen(house->text) - 3); /* no body */
+    }
+    assert_int_equal(ask(house, "free", "size=5", "If-None-Match: \"other\""), 200);
+    snprintf(fields, sizeof(fields), "Cache-Control: no-cache\nIf-None-Match: %s", etag);
+    assert_int_equal(ask(house, "free", "size=5", fields), 304); /* compared after the wait, with a copy */
+    house->puppet.total_items++;
+    assert_int_equal(ask(house, "free", "size=5", fields), 200);
+}
+
+static void over_its_rate_a_client_pays_nothing(void **state)
+{
+    struct house *house = *state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask(house, "slow", "size=5", NULL), 200);
+    expect(house, "RateLimit-Policy: \"rate\";q=3;w=3\r\nRateLimit: \"rate\";r=0;t=3\r\n");
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(ask(house, "slow", "size=5&dir=1", NULL), 429);
+        expect(house, "Retry-After: 1\r\n");
+        expect(house, "\"violated-policies\":[\"rate\"]");
+    }
+    assert_int_equal(house->puppet.searches, 1);
+    clock_move(house->clock, CLOCK_SECOND);
+    assert_int_equal(ask(house, "slow", "size=5", NULL), 200);
+    assert_int_equal(ask(house, "slow", "bad=1", NULL), 400); /* a bad query takes nothing, and is told even now */
+    assert_int_equal(ask(house, "slow", "size=5", NULL), 429);
+}
+
+static void spent_misses_still_leave_hits(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 200);
+    expect(house, "\"misses\";r=1;");
+    assert_int_equal(ask(house, "poor", "size=5&dir=1", NULL), 200);
+    assert_int_equal(ask(house, "poor", "WebHook_Name=a", NULL), 429);
+    expect(house, "\"violated-policies\":[\"misses\"]");
+    expect(house, "\"rate\";r=8;"); /* its token came back */
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 200);
+    expect(house, "hit; ");
+    assert_int_equal(house->puppet.searches, 2);
+}
+
+static void waiting_for_anothers_fetch_is_free(void **state)
+{
+    struct house *house = *state;
+    house->puppet.hold_searches = true;
+    begin(house, "free", "size=5", NULL);
+    puppet_settle(house->loop);
+    struct asker *poor = begin(house, "poor", "size=5", NULL);
+    puppet_settle(house->loop);
+    puppet_release(&house->puppet);
+    puppet_settle(house->loop);
+    assert_int_equal(read_answer(house, poor), 200);
+    expect(house, "\"misses\";r=2;");
+    expect(house, "collapsed");
+}
+
+static void a_useless_answer_refunds_the_miss(void **state)
+{
+    struct house *house = *state;
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500, .body = "oops"});
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 503);
+    expect(house, "\"misses\";r=2;");
+    expect(house, "Retry-After: ");
+    expect(house, "Cache-Status: nexgate; fwd=uri-miss; fwd-status=500\r\n");
+    assert_null(strstr(house->text, "oops"));
+}
+
+static void requests_in_progress_are_counted_to_the_end(void **state)
+{
+    struct house *house = *state;
+    house->puppet.hold_searches = true;
+    struct asker *first = begin(house, "single", "size=5", NULL);
+    assert_int_equal(ask(house, "single", "size=5", NULL), 429);
+    expect(house, "\"violated-policies\":[\"concurrency\"]");
+    puppet_settle(house->loop);
+    puppet_release(&house->puppet);
+    puppet_settle(house->loop);
+    assert_int_equal(read_answer(house, first), 200);
+    assert_int_equal(ask(house, "single", "size=5", NULL), 429); /* its answer is not sent yet */
+    exchange_reset(first->exchange);
+    assert_int_equal(ask(house, "single", "size=5", NULL), 200);
+}
+
+static void a_scope_is_part_of_the_question(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "scoped", "size=5", NULL), 200);
+    assert_non_null(strstr(puppet_last(&house->puppet)->url, "WebHook_Business=7"));
+    assert_int_equal(ask(house, "free", "size=5&WebHook_Business=007", NULL), 200);
+    expect(house, "hit; ");
+    assert_int_equal(ask(house, "scoped", "WebHook_Business=8", NULL), 403);
+    assert_int_equal(ask(house, NULL, "", NULL), 401);
+    expect(house, "WWW-Authenticate: Bearer realm=\"nexgate\"\r\n");
+    assert_int_equal(ask(house, "nobody", "", NULL), 401);
+    expect(house, "WWW-Authenticate: Bearer realm=\"nexgate\", error=\"invalid_token\"\r\n");
+}
+
+struct failure {
+    struct puppet_answer answer;
+    int status;
+    bool says_retry;
+};
+
+static const struct failure FAILURES[] = {
+    {{.status = 500, .body = "x"}, 503, true},
+    {{.status = 503, .body = "x", .says_retry = true, .retry_after_us = 20 * CLOCK_SECOND}, 503, true},
+    {{.status = 200, .body = "<html>", .content_type = "text/html"}, 502, false},
+    {{.status = 200, .body = "{\"Records\":["}, 502, false},
+    {{.status = 200, .body = "{\"Records\":[],\"CurrentPage\":1,\"CurrentPageSize\":20,\"TotalItems\":9}"}, 502, false},
+    {{.status = 302, .body = ""}, 502, false},
+    {{.status = 403, .body = "x"}, 502, false},
+    {{.status = 400, .body = "x"}, 400, false},
+    {{.outcome = FETCH_UNREACHABLE}, 503, true},
+    {{.outcome = FETCH_TIMED_OUT}, 504, false},
+    {{.outcome = FETCH_CUT, .status = 200}, 502, false},
+};
+
+static void failures_have_their_status(void **state)
+{
+    struct house *house = *state;
+    for (size_t i = 0; i < sizeof(FAILURES) / sizeof(FAILURES[0]); i++) {
+        puppet_next_search(&house->puppet, FAILURES[i].answer);
+        struct asker *asker = begin(house, "free", "size=5", NULL);
+        for (int step = 0; step < 200 && asker->answers == 0; step++) {
+            puppet_settle(house->loop);
+            clock_move(house->clock, 100 * CLOCK_MILLISECOND);
+        }
+        int status = read_answer(house, asker);
+        if (status != FAILURES[i].status || (strstr(house->text, "Retry-After: ") != NULL) != FAILURES[i].says_retry)
+            fail_msg("failure %zu: %d\n%s", i, status, house->text);
+        assert_int_equal(memory_stats(house->memory).entries, 0);
+        clock_move(house->clock, 60 * CLOCK_SECOND); /* past any pause */
+        puppet_settle(house->loop);
+    }
+}
+
+static void closing_answers_who_waits(void **state)
+{
+    struct house *house = *state;
+    house->puppet.hold_searches = true;
+    struct asker *asker = begin(house, "free", "size=5", NULL);
+    puppet_settle(house->loop);
+    fetcher_free(house->fetcher);
+    house->fetcher = NULL;
+    puppet_settle(house->loop);
+    assert_int_equal(read_answer(house, asker), 503);
+    expect(house, "Retry-After: ");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_miss_then_hits_then_a_stale_fetch),
+        TEST(equal_misses_are_one_call),
+        TEST(a_walk_costs_one_call_a_window),
+        TEST(a_page_of_two_windows_is_a_hit_only_if_both_were),
+        TEST(a_set_that_ends_in_the_first_window_costs_one_call),
+        TEST(the_older_of_two_disagreeing_windows_is_fetched_again),
+        TEST(a_set_that_will_not_hold_still_is_asked_as_one_page),
+        TEST(a_cap_is_learnt_and_answered),
+        TEST(request_directives_are_obeyed),
+        TEST(no_cache_does_not_join_an_older_call),
+        TEST(validators_are_compared),
+        TEST(over_its_rate_a_client_pays_nothing),
+        TEST(spent_misses_still_leave_hits),
+        TEST(waiting_for_anothers_fetch_is_free),
+        TEST(a_useless_answer_refunds_the_miss),
+        TEST(requests_in_progress_are_counted_to_the_end),
+        TEST(a_scope_is_part_of_the_question),
+        TEST(failures_have_their_status),
+        TEST(closing_answers_who_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
