@@ -154,7 +154,7 @@ static bool read_date_time(const struct parameter *parameter, struct slice value
     case DATE_TIME_CALENDAR:
         return refuse(parameter, error, "does not exist in the calendar");
     case DATE_TIME_SECONDS:
-        return refuse(parameter, error, "has seconds: Nexudus searches by the minute, so only :00 is taken");
+        return refuse(parameter, error, "has seconds: a search goes by the minute, so only :00 is taken");
     case DATE_TIME_ZONE:
         return refuse(parameter, error,
                       "names a zone or an offset: the wall clock of the location itself is meant, so leave it out");
