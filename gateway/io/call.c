@@ -92,6 +92,9 @@ static size_t on_header(char *bytes, size_t one, size_t count, void *context)
     if (slice_starts_with(line, slice_of("HTTP/"))) { /* what came before was an interim answer */
         call->fetch->content_type[0] = '\0';
         call->fetch->retry_after_us = -1;
+        call->head_is_whole = false;
+    } else if (line.length == 0) {
+        call->head_is_whole = true;
     } else if (take_field(line, "Content-Type:", &value)) {
         keep_content_type(call->fetch, value);
     } else if (take_field(line, "Retry-After:", &value)) {
@@ -180,11 +183,18 @@ void call_free(struct call *call)
     call->headers = NULL;
 }
 
-static enum fetch_outcome outcome_of(CURLcode result)
+static bool was_sent(const struct call *call)
+{
+    long bytes = 0;
+
+    return curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
+}
+
+static enum fetch_outcome outcome_of(const struct call *call, CURLcode result)
 {
     switch (result) {
     case CURLE_OK:
-        return FETCH_ANSWERED;
+        return call->head_is_whole ? FETCH_ANSWERED : FETCH_CUT; /* libcurl does not mind */
     case CURLE_OPERATION_TIMEDOUT:
         return FETCH_TIMED_OUT;
     case CURLE_FILESIZE_EXCEEDED:
@@ -194,12 +204,13 @@ static enum fetch_outcome outcome_of(CURLcode result)
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP/1 or later */
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WRITE_ERROR:
         return FETCH_CUT;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or of an answer that is not HTTP/1 or later */
+        return was_sent(call) ? FETCH_CUT : FETCH_UNREACHABLE;
     default:
         return FETCH_UNREACHABLE;
     }
@@ -210,6 +221,8 @@ static enum fetch_outcome outcome_of(CURLcode result)
 static const char *words_for(const struct call *call, CURLcode result)
 {
     switch (result) {
+    case CURLE_OK:
+        return "the answer broke off in its head";
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
@@ -232,8 +245,9 @@ void call_finish(struct call *call, CURLcode result)
         call_fail(call, FETCH_TOO_BIG, "the answer is larger than allowed");
         return;
     }
-    call_fail(call, outcome_of(result), result == CURLE_OK ? "" : words_for(call, result));
-    if (fetch->outcome != FETCH_ANSWERED)
+    enum fetch_outcome outcome = outcome_of(call, result);
+    call_fail(call, outcome, outcome == FETCH_ANSWERED ? "" : words_for(call, result));
+    if (outcome != FETCH_ANSWERED)
         return;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
