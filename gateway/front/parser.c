@@ -297,7 +297,7 @@ static enum parser_verdict scan(struct parser *parser, const struct head *head)
 enum parser_verdict parser_head(struct parser *parser, struct slice bytes, const struct parser_limits *limits,
                                 struct request *request, struct buf *joined, size_t *head_length)
 {
-    bool came_in_pieces = !parser_is_fresh(parser);
+    bool came_in_pieces = parser->scanned > 0;
     size_t length = bytes.length < limits->header_bytes ? bytes.length : limits->header_bytes;
     struct head head = {.at = bytes.at, .length = length, .limits = limits, .request = request};
     *request = (struct request){.method = METHOD_OTHER};

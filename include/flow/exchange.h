@@ -15,9 +15,9 @@ enum {
 
 enum exchange_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
-/* What the parser took from the head. Slices lie in the connection's bytes and are good until handler->start returns (the
- * connection empties them then; the method and the time stay); a field that did not come has at == NULL; a list field
- * that came on several lines is joined with ", ". */
+/* What the parser took from the head. Slices lie in the connection's bytes and are good until handler->start returns; a
+ * handler that needs one for longer copies it, and may put the copy in its place. A field that did not come has
+ * at == NULL; a list field that came on several lines is joined with ", ". */
 struct request {
     enum exchange_method method;
     struct slice method_text;
@@ -70,8 +70,8 @@ struct exchange {
 
 /* Whoever answers requests. */
 struct handler {
-    /* Starts answering. True: the answer is filled in; no slice of its body may lie in the request's. False: `on_answer`
-     * will be called in a later turn; until then nothing of the answer is looked at. */
+    /* Starts answering. True: the answer is filled in; no slice of its body may lie in the request's. False:
+     * `on_answer` will be called in a later turn; until then nothing of the answer is looked at. */
     bool (*start)(struct handler *handler, struct exchange *exchange);
 };
 

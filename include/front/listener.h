@@ -21,10 +21,16 @@ struct front_census;
 struct front_census *front_census_new(int64_t total, int64_t per_address);
 void front_census_free(struct front_census *census);
 
-/* Opens the sockets for one address: `count` of them with SO_REUSEPORT for TCP (one a worker), or one unix socket duplicated.
- * "host:port", "[::1]:port", "unix:/path". Fails when somebody else serves there. On success the descriptors are the caller's,
- * on failure `why` says what the kernel said. Port 0 takes a free port, the same for all. */
+/* Opens the sockets for one address: `count` of them with SO_REUSEPORT for TCP (one a worker), or one unix socket
+ * duplicated. "host:port", "[::1]:port", "unix:/path"; a name with several addresses gets the first that works. Fails
+ * when somebody else serves there. On success the descriptors are the caller's, on failure `why` says what the kernel
+ * said. Port 0 takes a free port, the same for all. A unix socket that its owner left behind is replaced; ours has mode
+ * 0660. */
 bool listener_open(const char *address, int *descriptors, size_t count, char *why, size_t why_size) MUST_CHECK;
+
+/* Closes one descriptor of listener_open. The file of a unix socket goes with the last descriptor that listens on it,
+ * in whatever process: it is removed when, after the close, nobody answers there any more. */
+void listener_close(int descriptor);
 
 /* The address that a descriptor listens on, as text: "127.0.0.1:8080". */
 void listener_name(int descriptor, struct buf *out);
@@ -34,16 +40,18 @@ bool listener_is_local(const char *address);
 
 struct front;
 
-/* Serves one descriptor (taken) with one handler on one loop. The rest is borrowed. `counters` may be NULL for an admin front,
- * whose connections are not counted in the metrics. */
+/* Serves one descriptor (taken) with one handler on one loop. The rest is borrowed. `counters` may be NULL for an admin
+ * front, whose connections are not counted in the metrics. */
 struct front *front_new(struct loop *loop, int descriptor, const struct front_options *options, struct handler *handler,
                         struct front_census *census, struct log *log, struct counters *counters) MUST_CHECK;
 
-/* Stops accepting, closes idle connections; those with a request under way get its answer with "Connection: close".
- * `on_drained` is called (once, in a later turn) when none is left. */
+/* Takes in those who wait to be accepted, closes the listening socket and the idle connections; those with a request
+ * under way get its answer with "Connection: close", and those who have asked nothing yet get a moment to do so.
+ * `on_drained` is called (once, never inside this call) when none is left. */
 void front_drain(struct front *front, void (*on_drained)(void *context), void *context);
 
-/* Closes everything at once. */
+/* Closes everything at once. What the handler has not answered yet it must never answer; not inside a callback of a
+ * connection. NULL is fine. */
 void front_free(struct front *front);
 
 #endif

@@ -54,12 +54,6 @@ struct parser {
 
 void parser_init(struct parser *parser);
 
-/* Nothing of a request has come yet, not even an empty line. */
-static inline bool parser_is_fresh(const struct parser *parser)
-{
-    return parser->scanned == 0;
-}
-
 /* Looks at `bytes`, which is all of the head that has come so far, from its first byte, at an address that may change
  * from call to call. On PARSER_HEAD `*head_length` says where the head ends and `request`'s slices lie in `bytes`; list
  * fields that came on several lines are joined by way of `joined` (emptied first; its ceiling must be header_bytes +

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* The count of connections. An address has an entry as long as it has a connection, so the table is bounded by the
+ * total. */
+#include "front/census.h"
+
+#include "base/map.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <pthread.h>
+
+struct presence {
+    uint64_t address; /* also the key in the table */
+    int64_t count;
+};
+
+struct front_census {
+    pthread_mutex_t lock;
+    int64_t total_max, per_address_max;
+    int64_t total;
+    struct map *by_address;
+};
+
+struct front_census *front_census_new(int64_t total, int64_t per_address)
+{
+    struct front_census *census = mem_new(sizeof(*census));
+    struct hash_secret secret;
+    pthread_mutex_init(&census->lock, NULL);
+    census->total_max = total;
+    census->per_address_max = per_address;
+    hash_secret_init(&secret);
+    census->by_address = map_new(&secret);
+    return census;
+}
+
+void front_census_free(struct front_census *census)
+{
+    if (census == NULL)
+        return;
+    assert(census->total == 0 && map_count(census->by_address) == 0);
+    map_free(census->by_address);
+    pthread_mutex_destroy(&census->lock);
+    mem_free(census);
+}
+
+uint64_t census_address(const struct sockaddr *peer)
+{
+    if (peer->sa_family == AF_INET) {
+        struct in_addr address = ((const struct sockaddr_in *)(const void *)peer)->sin_addr;
+        return UINT64_C(1) << 32 | ntohl(address.s_addr); /* no /64 in use looks like that: it would be 0:1::/32 */
+    }
+    if (peer->sa_family == AF_INET6) {
+        const uint8_t *bytes = ((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr.s6_addr;
+        uint64_t network = 0;
+        for (size_t i = 0; i < 8; i++)
+            network = network << 8 | bytes[i];
+        return network;
+    }
+    return CENSUS_NO_ADDRESS;
+}
+
+static struct slice key_of(const uint64_t *address)
+{
+    return slice_make((const char *)address, sizeof(*address));
+}
+
+/* Under the lock. */
+static bool count_address(struct front_census *census, uint64_t address)
+{
+    struct presence *presence = map_get(census->by_address, key_of(&address));
+    if ((presence != NULL ? presence->count : 0) >= census->per_address_max)
+        return false;
+    if (presence == NULL) {
+        presence = mem_new(sizeof(*presence));
+        presence->address = address;
+        map_put(census->by_address, key_of(&presence->address), presence);
+    }
+    presence->count++;
+    return true;
+}
+
+bool census_enter(struct front_census *census, uint64_t address)
+{
+    pthread_mutex_lock(&census->lock);
+    bool entered = census->total < census->total_max;
+    if (entered && address != CENSUS_NO_ADDRESS)
+        entered = count_address(census, address);
+    if (entered)
+        census->total++;
+    pthread_mutex_unlock(&census->lock);
+    return entered;
+}
+
+void census_leave(struct front_census *census, uint64_t address)
+{
+    pthread_mutex_lock(&census->lock);
+    assert(census->total > 0);
+    census->total--;
+    if (address != CENSUS_NO_ADDRESS) {
+        struct presence *presence = map_get(census->by_address, key_of(&address));
+        assert(presence != NULL && presence->count > 0);
+        if (--presence->count == 0) {
+            map_remove(census->by_address, key_of(&address));
+            mem_free(presence);
+        }
+    }
+    pthread_mutex_unlock(&census->lock);
+}
