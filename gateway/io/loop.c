@@ -157,7 +157,7 @@ static void set_alarm(struct loop *loop)
     loop->alarm_at_us = now_us + wait_us;
 }
 
-/* As many as there were at the beginning at most: a timer that starts itself for now must not hold up the turn. */
+/* As many as there were at the beginning at most: a timer that starts itself at once must not hold up the turn. */
 static bool run_due_timers(struct loop *loop)
 {
     bool any = false;

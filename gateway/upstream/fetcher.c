@@ -28,11 +28,7 @@ static void start_flight(struct fetcher *fetcher, struct ask *ask)
         route_fail(flight, ASK_BAD_QUERY, 0, "the query is too long for Nexudus");
         return;
     }
-    if (route_line_is_full(flight)) {
-        route_refuse(flight, "too many searches wait for Nexudus already");
-        return;
-    }
-    route_line_up(flight);
+    route_enter(flight);
     route_advance(fetcher);
 }
 

@@ -123,9 +123,27 @@ static int64_t turn_of(const struct flight *flight)
     return budget_ready_behind(fetcher->budget, loop_now(fetcher->loop), flights_ahead(flight));
 }
 
+static void refuse(struct flight *flight, int64_t ready_us, const char *why)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    counters_add(fetcher->counters, METRIC_UPSTREAM_QUEUE_FULL, 1);
+    route_fail(flight, ASK_THROTTLED, ready_us - loop_now(fetcher->loop), why);
+}
+
+static void refuse_to_wait(struct flight *flight, int64_t ready_us)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (budget_pause_left(fetcher->budget, loop_now(fetcher->loop)) > 0)
+        refuse(flight, ready_us, "Nexudus asks us to call less often, and the wait would be too long");
+    else
+        refuse(flight, ready_us, "more searches wait for Nexudus than can be asked in time");
+}
+
 /* Those whose turn is now are in the line only until the end of this turn, or until the login is done: they do not
  * count. */
-bool route_line_is_full(const struct flight *flight)
+static bool is_line_full(const struct flight *flight)
 {
     const struct fetcher *fetcher = flight->fetcher;
     int64_t now_us = loop_now(fetcher->loop);
@@ -134,30 +152,21 @@ bool route_line_is_full(const struct flight *flight)
     return before_queue >= 0 && budget_ready_behind(fetcher->budget, now_us, before_queue) > now_us;
 }
 
-void route_refuse(struct flight *flight, const char *why)
+void route_enter(struct flight *flight)
 {
-    struct fetcher *fetcher = flight->fetcher;
-
-    counters_add(fetcher->counters, METRIC_UPSTREAM_QUEUE_FULL, 1);
-    route_fail(flight, ASK_THROTTLED, turn_of(flight) - loop_now(fetcher->loop), why);
-}
-
-static void refuse_to_wait(struct flight *flight)
-{
-    struct fetcher *fetcher = flight->fetcher;
-
-    if (budget_pause_left(fetcher->budget, loop_now(fetcher->loop)) > 0)
-        route_refuse(flight, "Nexudus asks us to call less often, and the wait would be too long");
+    if (is_line_full(flight))
+        refuse(flight, turn_of(flight), "too many searches wait for Nexudus already");
     else
-        route_refuse(flight, "more searches wait for Nexudus than can be asked in time");
+        route_line_up(flight);
 }
 
 void route_line_up(struct flight *flight)
 {
     struct fetcher *fetcher = flight->fetcher;
+    int64_t ready_us = turn_of(flight);
 
-    if (turn_of(flight) > flight->wait_until_us) {
-        refuse_to_wait(flight);
+    if (ready_us > flight->wait_until_us) {
+        refuse_to_wait(flight, ready_us);
         return;
     }
     move(flight, FLIGHT_QUEUED);
@@ -166,12 +175,17 @@ void route_line_up(struct flight *flight)
 
 void route_clear_line(struct fetcher *fetcher)
 {
+    int64_t now_us = loop_now(fetcher->loop);
+    int64_t ahead = (int64_t)fetcher->flights[FLIGHT_AT_GATE].count;
     struct flight *next;
 
     for (struct flight *flight = fetcher->flights[FLIGHT_QUEUED].first; flight != NULL; flight = next) {
         next = flight->next;
-        if (turn_of(flight) > flight->wait_until_us)
-            refuse_to_wait(flight);
+        int64_t ready_us = budget_ready_behind(fetcher->budget, now_us, ahead);
+        if (ready_us > flight->wait_until_us)
+            refuse_to_wait(flight, ready_us);
+        else
+            ahead++;
     }
 }
 
@@ -224,7 +238,7 @@ static void end_patience(struct flight *flight)
     if (waits_for_login(fetcher))
         route_fail(flight, ASK_OUTAGE, ROUTE_RETRY_DEFAULT_US, "our login at Nexudus takes too long");
     else
-        refuse_to_wait(flight);
+        refuse_to_wait(flight, turn_of(flight));
 }
 
 void route_on_timer(struct timer *timer)

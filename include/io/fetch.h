@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One outgoing HTTP call with its limits and its result, and the transport that carries such calls: libcurl's multi interface
- * on a loop in the program, a puppet in the flow tests. Bytes and deadlines; no policy, no retries. One thread. */
+/* One outgoing HTTP call with its limits and its result, and the transport that carries such calls: libcurl's multi
+ * interface on a loop in the program, a puppet in the flow tests. Bytes and deadlines; no policy, no retries. One
+ * thread. */
 #ifndef NEXGATE_IO_FETCH_H
 #define NEXGATE_IO_FETCH_H
 
@@ -10,11 +11,11 @@
 enum { FETCH_HEADERS_MAX = 8, FETCH_CONTENT_TYPE_MAX = 128, FETCH_ERROR_MAX = 160 };
 
 enum fetch_outcome {
-    FETCH_ANSWERED,      /* a whole HTTP answer: see status */
-    FETCH_UNREACHABLE,   /* no connection: refused, no route, name not found, TLS not trusted */
-    FETCH_TIMED_OUT,     /* connect_timeout_us or timeout_us passed */
-    FETCH_CUT,           /* the connection broke before the answer was whole */
-    FETCH_TOO_BIG        /* more than body_max bytes, after decompression */
+    FETCH_ANSWERED,    /* a whole HTTP answer: see status */
+    FETCH_UNREACHABLE, /* no connection: refused, no route, name not found, TLS not trusted */
+    FETCH_TIMED_OUT,   /* connect_timeout_us or timeout_us passed */
+    FETCH_CUT,         /* the connection broke before the answer was whole */
+    FETCH_TOO_BIG      /* more than body_max bytes, after decompression */
 };
 
 /* Filled by the caller, who owns it; must stay where it is from start until on_done or cancel. */
@@ -22,10 +23,10 @@ struct fetch {
     /* request */
     const char *url;                        /* http or https */
     const char *headers[FETCH_HEADERS_MAX]; /* "Name: value"; unused ones NULL */
-    struct slice form;                      /* a POST of application/x-www-form-urlencoded when it has bytes, else a GET */
+    struct slice form; /* a POST of application/x-www-form-urlencoded when it has bytes, else a GET */
     int64_t connect_timeout_us;
-    int64_t timeout_us; /* the whole call */
-    size_t body_max;    /* bytes */
+    int64_t timeout_us;                   /* the whole call */
+    size_t body_max;                      /* bytes */
     void (*on_done)(struct fetch *fetch); /* once, never inside start */
 
     /* result, valid in on_done */
@@ -51,11 +52,11 @@ struct transport {
 struct fetch_options {
     int64_t connections_max; /* kept-alive connections to the host */
     const char *user_agent;
-    const char *ca_file;     /* NULL: the system's */
+    const char *ca_file; /* NULL: the system's */
 };
 
-/* libcurl on the loop: kept-alive connections, verified TLS 1.2 or later, HTTP/2 where offered, gzip accepted, no redirects
- * followed, http and https only. curl_global_init is the caller's. NULL when libcurl refuses. */
+/* libcurl on the loop: kept-alive connections, verified TLS 1.2 or later, HTTP/2 where offered, gzip accepted, no
+ * redirects followed, http and https only. curl_global_init is the caller's. NULL when libcurl refuses. */
 struct transport *fetch_transport_new(struct loop *loop, const struct fetch_options *options) MUST_CHECK;
 
 /* Cancels what is under way. */

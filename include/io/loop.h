@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread's event loop: libevent's events for descriptors, our own timers (so that time can be moved in tests), and the end
- * of the turn, where deferred calls run and the dead are buried. One thread per loop; only loop_stop and letters
- * (io/mailbox.h) may come from others. */
+/* One thread's event loop: libevent's events for descriptors, our own timers (so that time can be moved in tests), and
+ * the end of the turn, where deferred calls run and the dead are buried. One thread per loop; only loop_stop and
+ * letters (io/mailbox.h) may come from others. */
 #ifndef NEXGATE_IO_LOOP_H
 #define NEXGATE_IO_LOOP_H
 
@@ -51,8 +51,8 @@ void timer_stop(struct loop *loop, struct timer *timer);
 
 bool timer_is_started(const struct timer *timer);
 
-/* A call at the end of this turn, embedded in its owner; all zero is one that is not queued. Objects that die inside their own
- * callback are freed this way, and a start call that fails at once reports this way. */
+/* A call at the end of this turn, embedded in its owner; all zero is one that is not queued. Objects that die inside
+ * their own callback are freed this way, and a start call that fails at once reports this way. */
 struct deferred {
     struct deferred *next; /* private */
     bool queued;           /* private */

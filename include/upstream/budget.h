@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How often Nexudus may be called: never more than `count` starts in any sliding interval, and none while it has asked us to
- * wait. Exact: it remembers the last `count` starts. Pure; time is passed in. One thread. */
+/* How often Nexudus may be called: never more than `count` starts in any sliding interval, and none while it has asked
+ * us to wait. Exact: it remembers the last `count` starts. Pure; time is passed in. One thread. */
 #ifndef NEXGATE_UPSTREAM_BUDGET_H
 #define NEXGATE_UPSTREAM_BUDGET_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The fetcher: everything that talks to Nexudus, on one thread. Equal questions join one flight; a flight waits for the budget,
- * takes the token, fetches, is judged, is stored, and wakes everybody who waits for it, each on its own thread. */
+/* The fetcher: everything that talks to Nexudus, on one thread. Equal questions join one flight; a flight waits for the
+ * budget, takes the token, fetches, is judged, is stored, and wakes everybody who waits for it, each on its own thread.
+ */
 #ifndef NEXGATE_UPSTREAM_FETCHER_H
 #define NEXGATE_UPSTREAM_FETCHER_H
 
@@ -14,16 +15,16 @@
 #include "upstream/token.h"
 
 enum ask_verdict {
-    ASK_OK,           /* `window` is there */
-    ASK_CAPPED,       /* plan again with `cap` */
-    ASK_UNCHARGED,    /* a new flight would have been needed, and the client's misses are spent */
-    ASK_THROTTLED,    /* 503: Nexudus throttles; the wait would be too long, or the queue is full */
-    ASK_OUTAGE,       /* 503 */
-    ASK_TIMEOUT,      /* 504 */
-    ASK_REFUSED,      /* 502: our login or role was refused */
-    ASK_BROKEN,       /* 502: not a search envelope */
-    ASK_BAD_QUERY,    /* 400: Nexudus does not take this query */
-    ASK_CLOSING       /* 503: the gateway is shutting down */
+    ASK_OK,        /* `window` is there */
+    ASK_CAPPED,    /* plan again with `cap` */
+    ASK_UNCHARGED, /* a new flight would have been needed, and the client's misses are spent */
+    ASK_THROTTLED, /* 503: Nexudus throttles; the wait would be too long, or the queue is full */
+    ASK_OUTAGE,    /* 503 */
+    ASK_TIMEOUT,   /* 504 */
+    ASK_REFUSED,   /* 502: our login or role was refused */
+    ASK_BROKEN,    /* 502: not a search envelope */
+    ASK_BAD_QUERY, /* 400: Nexudus does not take this query */
+    ASK_CLOSING    /* 503: the gateway is shutting down */
 };
 
 /* What a fetched window becomes: made and stored by callbacks, since the fetcher is a sibling of the cache. */
@@ -42,9 +43,10 @@ struct ask {
     struct slice key;
     struct slice canonical;
     struct window window;
-    int64_t came_us;  /* when the request came */
-    bool anew;        /* joins only a flight whose call started after came_us */
-    bool store;       /* false: no-store. A flight is stored when anybody in it wants that */
+    int64_t came_us;                    /* when the request came */
+    bool anew;                          /* joins only a flight whose call started after came_us */
+    bool store;                         /* false: no-store. A flight is stored when anybody in it wants that */
+    bool background;  /* nobody waits: its flight goes after all that somebody waits for */
     bool (*on_charge)(struct ask *ask); /* fetcher's thread: pays for a new flight; false refuses it */
     void (*on_refund)(struct ask *ask); /* fetcher's thread: gives that back */
     struct mailbox *reply_to;
@@ -52,12 +54,12 @@ struct ask {
 
     /* answer */
     enum ask_verdict verdict;
-    void *window_entry;      /* ASK_OK: what on_fetched made, with a reference for this ask */
-    bool collapsed;          /* waited for a flight that another had started */
+    void *window_entry; /* ASK_OK: what on_fetched made, with a reference for this ask */
+    bool collapsed;     /* waited for a flight that another had started */
     bool stored;
-    int status;              /* upstream status, 0 when there was none */
-    int64_t retry_after_us;  /* for the 503s: from now */
-    int64_t cap;             /* ASK_CAPPED */
+    int status;             /* upstream status, 0 when there was none */
+    int64_t retry_after_us; /* for the 503s: from now */
+    int64_t cap;            /* ASK_CAPPED */
     char why[ENVELOPE_WHY_MAX];
 
     /* private */
@@ -70,14 +72,14 @@ struct fetcher_options {
     const char *url;
     int64_t connect_timeout_us, timeout_us;
     int64_t budget_count, budget_interval_us; /* starts per interval */
-    int64_t max_wait_us;       /* in the queue */
-    int64_t queue;             /* flights in the queue */
+    int64_t max_wait_us;                      /* in the queue */
+    int64_t queue;                            /* flights in the queue */
     int64_t retry_after_max_us;
     struct token_options token;
 };
 
-/* The entry that a fetched window becomes, with one reference for the fetcher; `stored` says whether it is in the store. NULL
- * when memory is out. */
+/* The entry that a fetched window becomes, with one reference for the fetcher; `stored` says whether it is in the
+ * store. NULL when memory is out. */
 typedef void *(*fetched_cb)(void *context, struct fetched *fetched, bool *stored);
 
 struct fetcher_cache {

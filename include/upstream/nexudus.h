@@ -8,14 +8,14 @@
 #include "search/schema.h"
 
 enum nexudus_verdict {
-    NEXUDUS_OK,         /* a whole, coherent envelope */
-    NEXUDUS_CAPPED,     /* a smaller page size than asked: `cap` */
-    NEXUDUS_THROTTLED,  /* 409, 429, or 503 with Retry-After */
+    NEXUDUS_OK,           /* a whole, coherent envelope */
+    NEXUDUS_CAPPED,       /* a smaller page size than asked: `cap` */
+    NEXUDUS_THROTTLED,    /* 409, 429, or 503 with Retry-After */
     NEXUDUS_UNAUTHORIZED, /* 401: the token is unknown or expired */
-    NEXUDUS_FORBIDDEN,  /* 403: our user lacks the role */
-    NEXUDUS_BAD_QUERY,  /* 400, 404, 422: about the query */
-    NEXUDUS_BROKEN,     /* 200 that is not an envelope, cut, too big, or a status nobody promised */
-    NEXUDUS_OUTAGE,     /* 5xx, or no connection */
+    NEXUDUS_FORBIDDEN,    /* 403: our user lacks the role */
+    NEXUDUS_BAD_QUERY,    /* 400, 404, 422: about the query */
+    NEXUDUS_BROKEN,       /* 200 that is not an envelope, cut, too big, or a status nobody promised */
+    NEXUDUS_OUTAGE,       /* 5xx, or no connection */
     NEXUDUS_TIMEOUT
 };
 
@@ -32,7 +32,8 @@ struct nexudus_answer {
 bool nexudus_url(struct buf *out, const char *base, const struct schema *schema, struct slice canonical,
                  struct window window) MUST_CHECK;
 
-void nexudus_judge(const struct fetch *fetch, const struct schema *schema, struct window window, struct nexudus_answer *answer);
+void nexudus_judge(const struct fetch *fetch, const struct schema *schema, struct window window,
+                   struct nexudus_answer *answer);
 
 /* "ok", "throttled", …: for logs and metrics. */
 const char *nexudus_verdict_name(enum nexudus_verdict verdict);

@@ -50,8 +50,8 @@ static inline int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Whether as many flights as the queue may hold wait for the budget already. */
-bool route_line_is_full(const struct flight *flight);
+/* Into the queue for the first time; refused where the queue is full, too. */
+void route_enter(struct flight *flight);
 
 /* Into the queue, by the order of coming; refused where the wait would be too long. */
 void route_line_up(struct flight *flight);
@@ -68,9 +68,6 @@ void route_land(struct flight *flight, const struct landing *landing);
 
 /* The same without an entry. */
 void route_fail(struct flight *flight, enum ask_verdict verdict, int64_t retry_after_us, const char *why);
-
-/* Refuses a flight because of the others in the queue: THROTTLED, until its turn would come. */
-void route_refuse(struct flight *flight, const char *why);
 
 /* Out of the table and out of sight; nobody may be aboard. */
 void route_retire(struct flight *flight);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Our login at Nexudus: the password grant, the refresh grant with rotation, renewal ahead of expiry, one call at a time however
- * many wait, and growing back-off after a failure. The only place that sees credentials and tokens. On the fetcher's thread. */
+/* Our login at Nexudus: the password grant, the refresh grant with rotation, renewal ahead of expiry, one call at a
+ * time however many wait, and growing back-off after a failure. The only place that sees credentials and tokens. On the
+ * fetcher's thread. */
 #ifndef NEXGATE_UPSTREAM_TOKEN_H
 #define NEXGATE_UPSTREAM_TOKEN_H
 
@@ -41,34 +42,36 @@ struct token_answer {
 /* Embedded in who waits. */
 struct token_waiter {
     struct token_waiter *next, *previous; /* private */
-    void (*on_token)(struct token_waiter *waiter, const struct token_answer *answer); /* once, never inside token_want */
+    void (*on_token)(struct token_waiter *waiter,
+                     const struct token_answer *answer); /* once, never inside token_want */
 };
 
 struct token;
 
 /* All borrowed; texts are copied. */
-struct token *token_new(struct loop *loop, struct transport *transport, const struct token_options *options, struct log *log,
-                        struct counters *counters, struct random *random);
+struct token *token_new(struct loop *loop, struct transport *transport, const struct token_options *options,
+                        struct log *log, struct counters *counters, struct random *random);
 
 /* Waiters are forgotten; a call under way is cancelled; secrets are wiped. */
 void token_free(struct token *token);
 
-/* Asks for a token: at the end of this turn where one is good, else after the login or refresh that is under way or that this
- * starts. A failure that is backing off is answered at once. */
+/* Asks for a token: at the end of this turn where one is good, else after the login or refresh that is under way or
+ * that this starts. A failure that is backing off is answered at once. */
 void token_want(struct token *token, struct token_waiter *waiter);
 
 /* Stops waiting. */
 void token_leave(struct token *token, struct token_waiter *waiter);
 
-/* The token of that generation was answered 401: unless a newer one is there, it is dropped and the next want renews. A token
- * that never worked and is refused counts as a failure and backs off: someone else is logging in with our client_id. */
+/* The token of that generation was answered 401: unless a newer one is there, it is dropped and the next want renews. A
+ * token that never worked and is refused counts as a failure and backs off: someone else is logging in with our
+ * client_id. */
 void token_refused(struct token *token, uint64_t generation);
 
 /* The token of that generation worked: an answer came that only a good token gets. */
 void token_worked(struct token *token, uint64_t generation);
 
-/* For /status and /readyz: whether a token is there, µs until it expires and until it is renewed, whether the last attempt
- * failed. Any thread. */
+/* For /status and /readyz: whether a token is there, µs until it expires and until it is renewed, whether the last
+ * attempt failed. Any thread. */
 struct token_view {
     bool has_token, failing;
     enum token_state state;

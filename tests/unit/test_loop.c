@@ -143,7 +143,7 @@ static void a_timer_may_stop_its_neighbour(void **state)
     assert_string_equal(called, "ac");
 }
 
-static void a_timer_that_starts_itself_for_now_does_not_hold_up_the_turn(void **state)
+static void a_timer_that_starts_itself_at_once_does_not_hold_up_the_turn(void **state)
 {
     struct house *house = *state;
     struct named_timer a = named_timer(house, 'a');
@@ -432,7 +432,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(timers_run_when_due_and_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_timer_can_be_moved_and_stopped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_timer_may_stop_its_neighbour, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_timer_that_starts_itself_for_now_does_not_hold_up_the_turn, set_up,
+        cmocka_unit_test_setup_teardown(a_timer_that_starts_itself_at_once_does_not_hold_up_the_turn, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(many_timers_each_keep_their_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deferred_calls_run_in_order_and_in_the_same_turn, set_up, tear_down),
