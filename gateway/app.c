@@ -186,6 +186,8 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
     struct flow_options flow = {
         .key_prefix = settings->redis_prefix != NULL ? slice_of(settings->redis_prefix) : slice_make("", 0),
         .ttl_us = settings->ttl_us,
+        .stale_while_revalidate_us = settings->stale_while_revalidate_us,
+        .stale_if_error_us = settings->stale_if_error_us,
         .window = settings->window,
         .query_max = (size_t)settings->query_bytes,
     };

@@ -27,6 +27,7 @@ struct entry *entry_new(struct slice key, struct buf *body, struct envelope *env
     entry->bytes =
         malloc_usable_size(entry) + malloc_usable_size(entry->body.bytes) + malloc_usable_size(entry->envelope.records);
     atomic_init(&entry->references, 1);
+    atomic_init(&entry->refresh_us, INT64_MIN);
     return entry;
 }
 
@@ -52,6 +53,13 @@ void entry_unref(struct entry *entry)
 int64_t entry_age(const struct entry *entry, int64_t now_us)
 {
     return now_us > entry->fetched_us ? now_us - entry->fetched_us : 0;
+}
+
+bool entry_claim_refresh(struct entry *entry, int64_t now_us, int64_t pause_us)
+{
+    int_least64_t before = atomic_load_explicit(&entry->refresh_us, memory_order_relaxed);
+    return before <= now_us && atomic_compare_exchange_strong_explicit(&entry->refresh_us, &before, now_us + pause_us,
+                                                                       memory_order_relaxed, memory_order_relaxed);
 }
 
 struct page_part entry_part(const struct entry *entry)

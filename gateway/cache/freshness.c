@@ -94,6 +94,15 @@ void freshness_read(struct slice cache_control, bool pragma_no_cache, struct cac
         directives->no_cache = true;
 }
 
+bool freshness_leaves_stale_to_us(const struct cache_directives *directives, int64_t age_us, int64_t ttl_us)
+{
+    if (directives->no_cache || directives->min_fresh_us > 0)
+        return false;
+    if (directives->max_stale_us >= 0 && !directives->max_stale_any && age_us - ttl_us > directives->max_stale_us)
+        return false; /* it named its own bound */
+    return directives->max_age_us < 0 || age_us <= directives->max_age_us;
+}
+
 enum freshness freshness_judge(const struct cache_directives *directives, int64_t age_us, int64_t ttl_us)
 {
     if (directives->no_cache)

@@ -63,10 +63,7 @@ static void on_finish(struct exchange *exchange)
 {
     struct search *search = exchange->state;
     exchange->state = NULL;
-    for (size_t i = 0; i < PAGE_WINDOWS_MAX; i++) {
-        entry_unref(search->parts[i].entry);
-        search->parts[i].entry = NULL;
-    }
+    search_drop_parts(search);
     if (search->in_progress)
         quota_end(search->client);
     keep_or_free(&search->canonical);

@@ -3,16 +3,26 @@
  * when two windows cannot stand on one page. Must not know how an answer is written. */
 #include "flow/search.h"
 
+#include "flow/refresh.h"
+
 #include <assert.h>
+#include <stdio.h>
 
-/* A cap is learnt once or twice; an upstream that names a new one each time is lying. */
-enum { REPLANS_MAX = 3 };
+enum {
+    REPLANS_MAX = 3, /* a cap is learnt once or twice; an upstream that names a new one each time is lying */
+    LATE_HITS = 16   /* see refresh_if_hot */
+};
 
-static void drop_parts(struct search *search)
+/* A refresh that failed is tried again this much later, if the window is still asked for. */
+static const int64_t REFRESH_PAUSE_US = 10 * CLOCK_SECOND;
+
+void search_drop_parts(struct search *search)
 {
     for (size_t i = 0; i < PAGE_WINDOWS_MAX; i++) {
-        entry_unref(search->parts[i].entry);
-        search->parts[i].entry = NULL;
+        struct search_part *part = &search->parts[i];
+        entry_unref(part->entry);
+        entry_unref(part->fallback);
+        part->entry = part->fallback = NULL;
     }
 }
 
@@ -20,11 +30,56 @@ static void make_plan(struct search *search)
 {
     const struct flow *flow = search->flow;
     int64_t cap = fetcher_cap(flow->parts.fetcher, search->schema);
-    drop_parts(search);
+    search_drop_parts(search);
     if (search->alone)
         page_plan_alone(&search->plan, search->query.page, search->query.size, cap);
     else
         page_plan(&search->plan, search->query.page, search->query.size, flow->options.window, cap);
+}
+
+/* One refresh of a window in REFRESH_PAUSE_US, however many searches find it late; none on behalf of a request that
+ * wants nothing fetched or stored. */
+static void refresh(struct search *search, size_t index, struct entry *entry)
+{
+    if (search->directives.only_if_cached || search->directives.no_store ||
+        !entry_claim_refresh(entry, search->now_us, REFRESH_PAUSE_US))
+        return;
+    refresh_start(&search->flow->parts, search->schema, buf_slice(&search->parts[index].key), search->query.canonical,
+                  search->plan.windows[index], search->now_us);
+}
+
+/* What is asked for often is refreshed before it expires: every LATE_HITSth hit in the last tenth of a lifetime does
+ * it, so the chance that a window is refreshed early grows with its use. */
+static void refresh_if_hot(struct search *search, size_t index, struct entry *entry)
+{
+    int64_t ttl_us = search->flow->options.ttl_us;
+    if (entry_age(entry, search->now_us) < ttl_us - ttl_us / 10)
+        return;
+    if (++search->flow->late_hits % LATE_HITS == 0)
+        refresh(search, index, entry);
+}
+
+/* What becomes of a window past its ttl: served at once and refreshed behind the request's back, or kept for the case
+ * that the fetch fails. True when it is served. */
+static bool take_stale(struct search *search, size_t index, struct entry *entry)
+{
+    const struct flow_options *options = &search->flow->options;
+    struct search_part *part = &search->parts[index];
+    int64_t age_us = entry_age(entry, search->now_us);
+    bool ours = freshness_leaves_stale_to_us(&search->directives, age_us, options->ttl_us);
+    if (ours && age_us < options->ttl_us + options->stale_while_revalidate_us) {
+        part->reason = FORWARD_NONE;
+        part->entry = entry;
+        snprintf(part->detail, sizeof(part->detail), "revalidating");
+        refresh(search, index, entry);
+        return true;
+    }
+    part->reason = FORWARD_STALE;
+    if (ours && age_us < options->ttl_us + options->stale_if_error_us)
+        part->fallback = entry;
+    else
+        entry_unref(entry);
+    return false;
 }
 
 /* Looks for the part in memory. True when the request takes what is there; else the part's reason says why not. */
@@ -33,6 +88,7 @@ static bool take_from_memory(struct search *search, size_t index)
     const struct flow *flow = search->flow;
     struct search_part *part = &search->parts[index];
     part->collapsed = part->stored = false;
+    part->detail[0] = '\0';
     key_make(&part->key, flow->options.key_prefix, search->schema, search->query.canonical,
              search->plan.windows[index]);
     struct entry *entry = memory_get(flow->parts.memory, buf_slice(&part->key));
@@ -42,19 +98,42 @@ static bool take_from_memory(struct search *search, size_t index)
     }
     switch (freshness_judge(&search->directives, entry_age(entry, search->now_us), flow->options.ttl_us)) {
     case FRESHNESS_FRESH:
+        refresh_if_hot(search, index, entry);
+        part->reason = FORWARD_NONE;
+        part->entry = entry;
+        return true;
     case FRESHNESS_STALE_ASKED:
         part->reason = FORWARD_NONE;
         part->entry = entry;
         return true;
     case FRESHNESS_STALE:
-        part->reason = FORWARD_STALE;
-        break;
+        return take_stale(search, index, entry);
     case FRESHNESS_REFUSED:
-        part->reason = FORWARD_REQUEST;
         break;
     }
+    part->reason = FORWARD_REQUEST;
     entry_unref(entry);
     return false;
+}
+
+/* After a failed fetch: the stale window that was kept for this, if Nexudus is to blame and not the query or the
+ * client. */
+static bool take_fallback(struct search *search, struct search_part *part)
+{
+    const struct ask *ask = &search->ask;
+    if (part->fallback == NULL || ask->verdict == ASK_BAD_QUERY || ask->verdict == ASK_UNCHARGED)
+        return false;
+    if (entry_age(part->fallback, search->now_us) >=
+        search->flow->options.ttl_us + search->flow->options.stale_if_error_us)
+        return false; /* it grew too old while we waited */
+    part->entry = part->fallback;
+    part->fallback = NULL;
+    part->reason = FORWARD_NONE;
+    if (ask->status > 0 && ask->status != 200)
+        snprintf(part->detail, sizeof(part->detail), "\"stale-if-error: %d\"", ask->status);
+    else
+        snprintf(part->detail, sizeof(part->detail), "\"stale-if-error: %s\"", search_ask_word(ask->verdict));
+    return true;
 }
 
 /* On the fetcher's thread; the search waits, so nobody else touches it. */
@@ -128,6 +207,7 @@ static enum step_result settle(struct search *search)
     part->entry = NULL;
     if (part->reason == FORWARD_NONE)
         part->reason = FORWARD_STALE;
+    part->detail[0] = '\0';
     return ask_for(search, older, true, search->now_us);
 }
 
@@ -142,9 +222,11 @@ static enum step_result take_answer(struct search *search)
         return STEP_NEXT;
     }
     if (ask->verdict != ASK_OK)
-        return search_fail_ask(search);
+        return take_fallback(search, part) ? STEP_NEXT : search_fail_ask(search);
     assert(part->entry == NULL);
     part->entry = ask->window_entry;
+    entry_unref(part->fallback);
+    part->fallback = NULL;
     part->collapsed = ask->collapsed;
     part->stored = ask->stored;
     return STEP_NEXT;

@@ -109,6 +109,30 @@ static void say_failed_forward(struct search *search)
     buf_add_text(fields, "\r\n");
 }
 
+const char *search_ask_word(enum ask_verdict verdict)
+{
+    switch (verdict) {
+    case ASK_THROTTLED:
+        return "throttled";
+    case ASK_OUTAGE:
+        return "unreachable";
+    case ASK_TIMEOUT:
+        return "timeout";
+    case ASK_REFUSED:
+        return "login refused";
+    case ASK_BROKEN:
+    case ASK_CAPPED:
+        return "broken answer";
+    case ASK_CLOSING:
+        return "closing";
+    case ASK_OK:
+    case ASK_UNCHARGED:
+    case ASK_BAD_QUERY:
+        break;
+    }
+    return "failed";
+}
+
 enum step_result search_fail_ask(struct search *search)
 {
     const struct ask *ask = &search->ask;
@@ -171,6 +195,7 @@ struct provenance {
     const struct search_part *forwarded; /* the first part that was not a hit; NULL: a hit */
     bool collapsed, stored;
     int64_t age_us;
+    const char *detail; /* why something stale is served; NULL: nothing is, or the request asked for it */
 };
 
 static void trace(const struct search *search, struct provenance *provenance)
@@ -181,6 +206,8 @@ static void trace(const struct search *search, struct provenance *provenance)
         int64_t age_us = entry_age(part->entry, search->now_us);
         if (age_us > provenance->age_us)
             provenance->age_us = age_us;
+        if (part->detail[0] != '\0')
+            provenance->detail = part->detail;
         if (part->reason == FORWARD_NONE)
             continue;
         if (provenance->forwarded == NULL || part->reason > provenance->forwarded->reason)
@@ -205,6 +232,10 @@ static void say_provenance(struct search *search, const struct provenance *prove
     if (provenance->forwarded == NULL) {
         buf_add_text(fields, "hit; ttl=");
         buf_add_integer(fields, ttl - age);
+        if (provenance->detail != NULL) {
+            buf_add_text(fields, "; detail=");
+            buf_add_text(fields, provenance->detail);
+        }
     } else {
         buf_add_text(fields, "fwd=");
         buf_add_text(fields, forward_name(provenance->forwarded->reason));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One stored window: Nexudus's answer as it came, its index, and when it was fetched. Immutable and shared by reference
- * count; any thread may hold, read and let go. */
+/* One stored window: Nexudus's answer as it came, its index, and when it was fetched. Immutable but for who refreshes
+ * it and shared by reference count; any thread may hold, read and let go. */
 #ifndef NEXGATE_CACHE_ENTRY_H
 #define NEXGATE_CACHE_ENTRY_H
 
@@ -10,13 +10,14 @@
 #include <stdatomic.h>
 
 struct entry {
-    struct slice key;         /* owned, in the same block */
-    struct buf body;          /* owned */
-    struct envelope envelope; /* owned; offsets into body */
-    int64_t fetched_us;       /* monotonic: when the upstream call that gave it was started */
-    uint64_t id;              /* unique in this process: two entries are the same bytes if their ids are equal */
-    size_t bytes;             /* all of its memory, overhead included */
-    atomic_uint references;   /* private */
+    struct slice key;                /* owned, in the same block */
+    struct buf body;                 /* owned */
+    struct envelope envelope;        /* owned; offsets into body */
+    int64_t fetched_us;              /* monotonic: when the upstream call that gave it was started */
+    uint64_t id;                     /* unique in this process: two entries are the same bytes if their ids are equal */
+    size_t bytes;                    /* all of its memory, overhead included */
+    atomic_uint references;          /* private */
+    atomic_int_least64_t refresh_us; /* private: no background refresh is claimed before this moment */
 };
 
 /* A new entry with one reference. Takes what `body` and `envelope` own (both are empty afterwards), copies the key.
@@ -28,6 +29,9 @@ void entry_unref(struct entry *entry);        /* NULL is fine; the last one free
 
 /* Microseconds since it was fetched, never negative. */
 int64_t entry_age(const struct entry *entry, int64_t now_us);
+
+/* True for one caller in `pause_us`: it is the one that refreshes the window in the background. Any thread. */
+bool entry_claim_refresh(struct entry *entry, int64_t now_us, int64_t pause_us) MUST_CHECK;
 
 /* The entry as a part of a page. */
 struct page_part entry_part(const struct entry *entry);

@@ -27,6 +27,9 @@ enum freshness {
  * no directives, but for the Pragma of an old client. */
 void freshness_read(struct slice cache_control, bool pragma_no_cache, struct cache_directives *directives);
 
+/* Whether the request's directives leave it to us to serve something of this age past its ttl. */
+bool freshness_leaves_stale_to_us(const struct cache_directives *directives, int64_t age_us, int64_t ttl_us);
+
 enum freshness freshness_judge(const struct cache_directives *directives, int64_t age_us, int64_t ttl_us);
 
 #endif

@@ -14,8 +14,10 @@
 struct flow_options {
     struct slice key_prefix;
     int64_t ttl_us;
-    int64_t window;   /* records */
-    size_t query_max; /* bytes of a raw query */
+    int64_t stale_while_revalidate_us; /* past the ttl: served at once, refreshed in the background */
+    int64_t stale_if_error_us;         /* past the ttl: served when Nexudus gives nothing usable */
+    int64_t window;                    /* records */
+    size_t query_max;                  /* bytes of a raw query */
 };
 
 /* What a flow works with; all borrowed, all outlive it. */

@@ -15,12 +15,16 @@
 /* Why a window was not served from the store; the order is the one in which a page of two windows reports them. */
 enum forward_reason { FORWARD_NONE, FORWARD_REQUEST, FORWARD_STALE, FORWARD_URI_MISS };
 
+enum { SEARCH_DETAIL_MAX = 48 };
+
 /* One of the windows that a page lies in. */
 struct search_part {
     struct buf key;
-    struct entry *entry; /* a reference of ours; NULL until it is gathered */
+    struct entry *entry;    /* a reference of ours; NULL until it is gathered */
+    struct entry *fallback; /* a reference of ours: what may be served should the fetch fail; NULL: nothing */
     enum forward_reason reason;
-    bool collapsed, stored; /* of the forward */
+    bool collapsed, stored;         /* of the forward */
+    char detail[SEARCH_DETAIL_MAX]; /* why something stale is served; "" when nothing is */
 };
 
 struct search {
@@ -67,6 +71,7 @@ struct flow {
     struct query_memo *query_memo;
     struct page_memo *page_memo;
     struct search *pool;
+    uint64_t late_hits;        /* in the last part of a window's lifetime */
     int64_t dry_run_logged_us; /* when the last line about a dry run was written */
     int64_t dry_run_unlogged;  /* refusals that were counted since */
 };
@@ -87,12 +92,18 @@ void search_resume(struct search *search);
 /* Reads the quota as it stands, for answers that took nothing from it and those that waited (admit.c). */
 void search_look_at_quota(struct search *search);
 
+/* Gives back the windows that were gathered (gather.c). */
+void search_drop_parts(struct search *search);
+
 /* Counts the outcome and names it for the access log. */
 void search_outcome(struct search *search, enum metric metric, const char *result);
 
 /* The answer is an error, with the quota fields and, when `retry_us` is not negative, Retry-After (flow/reply.c). */
 enum step_result search_fail(struct search *search, int status, int64_t retry_us, const char *detail,
                              const struct problem_extra *extra);
+
+/* What went wrong, in one word or two (flow/reply.c). */
+const char *search_ask_word(enum ask_verdict verdict);
 
 /* The answer is the error that the ask's verdict means (flow/reply.c). */
 enum step_result search_fail_ask(struct search *search);

@@ -84,6 +84,23 @@ static void add_clients(struct house *house)
     add_client(house, "single", &policy, 0);
 }
 
+/* A flow anew, with these bounds past the ttl. */
+static void build_flow(struct house *house, int64_t stale_while_revalidate_us, int64_t stale_if_error_us)
+{
+    const struct flow_options options = {
+        .key_prefix = SLICE("t:"),
+        .ttl_us = TTL,
+        .stale_while_revalidate_us = stale_while_revalidate_us,
+        .stale_if_error_us = stale_if_error_us,
+        .window = WINDOW,
+        .query_max = 8192,
+    };
+    const struct flow_parts parts = {house->clock,   house->schemas, house->roster, house->memory,
+                                     house->fetcher, house->mailbox, house->log,    metrics_block(house->metrics)};
+    flow_free(house->flow);
+    house->flow = flow_new(&options, &parts);
+}
+
 static int set_up(void **state)
 {
     struct house *house = mem_new(sizeof(*house));
@@ -116,10 +133,7 @@ static int set_up(void **state)
     const struct fetcher_cache cache = {on_fetched, ref_entry, unref_entry, house};
     house->fetcher =
         fetcher_new(house->loop, &house->puppet.transport, &options, &cache, house->log, metrics_block(house->metrics));
-    const struct flow_options flow = {.key_prefix = SLICE("t:"), .ttl_us = TTL, .window = WINDOW, .query_max = 8192};
-    const struct flow_parts parts = {house->clock,   house->schemas, house->roster, house->memory,
-                                     house->fetcher, house->mailbox, house->log,    metrics_block(house->metrics)};
-    house->flow = flow_new(&flow, &parts);
+    build_flow(house, 0, 0);
     house->puppet.total_items = 45;
     complaints_free(&none);
     *state = house;
@@ -556,6 +570,124 @@ static void closing_answers_who_waits(void **state)
     expect(house, "Retry-After: ");
 }
 
+static void stale_is_served_at_once_and_refreshed_once(void **state)
+{
+    struct house *house = *state;
+    build_flow(house, 300 * CLOCK_SECOND, 0);
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 200);
+    clock_move(house->clock, 67 * CLOCK_SECOND);
+    house->puppet.hold_searches = true;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(ask(house, "poor", "size=5", NULL), 200);
+        expect(house, "Cache-Status: nexgate; hit; ttl=-7; detail=revalidating\r\n");
+        expect(house, "Age: 67\r\nCache-Control: private, max-age=0\r\n");
+        expect(house, "\"misses\";r=1;"); /* the first miss alone was paid for */
+    }
+    assert_int_equal(house->puppet.searches, 2);
+    puppet_release(&house->puppet);
+    puppet_settle(house->loop);
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 200);
+    expect(house, "Cache-Status: nexgate; hit; ttl=60\r\n");
+    assert_int_equal(house->puppet.searches, 2);
+    assert_int_equal(metrics_read(house->metrics, METRIC_STALE), 5);
+}
+
+static void a_failed_refresh_is_tried_again_later_and_not_at_once(void **state)
+{
+    struct house *house = *state;
+    build_flow(house, 300 * CLOCK_SECOND, 0);
+    assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+    clock_move(house->clock, 61 * CLOCK_SECOND);
+    for (int i = 0; i < 2; i++)
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+        clock_move(house->clock, CLOCK_SECOND);
+    }
+    assert_int_equal(house->puppet.searches, 3);
+    clock_move(house->clock, 300 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "size=5", NULL), 200); /* past the bound: fetched before it is served */
+    expect(house, "fwd=stale; fwd-status=200; stored\r\n");
+}
+
+static void request_directives_win_over_staleness(void **state)
+{
+    struct house *house = *state;
+    build_flow(house, 300 * CLOCK_SECOND, 300 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+    clock_move(house->clock, 70 * CLOCK_SECOND);
+    static const char *const STRICT[] = {"Cache-Control: no-cache", "Cache-Control: max-age=60",
+                                         "Cache-Control: min-fresh=1", "Cache-Control: max-stale=5"};
+    for (size_t i = 0; i < sizeof(STRICT) / sizeof(STRICT[0]); i++) {
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+        assert_int_equal(ask(house, "free", "size=5", STRICT[i]), 503); /* never falls back to stale */
+    }
+    assert_int_equal(house->puppet.searches, 5);
+    assert_int_equal(ask(house, "free", "size=5", "Cache-Control: only-if-cached"), 200);
+    assert_int_equal(ask(house, "free", "size=5", "Cache-Control: max-age=100"), 200);
+    expect(house, "detail=revalidating");
+    assert_int_equal(house->puppet.searches, 6); /* only the last was allowed to refresh */
+}
+
+struct excuse {
+    struct puppet_answer answer;
+    const char *detail;
+};
+
+static const struct excuse EXCUSES[] = {
+    {{.status = 500}, "\"stale-if-error: 500\""},
+    {{.status = 503, .says_retry = true, .retry_after_us = 20 * CLOCK_SECOND}, "\"stale-if-error: 503\""},
+    {{.status = 409, .says_retry = true, .retry_after_us = 20 * CLOCK_SECOND}, "\"stale-if-error: 409\""},
+    {{.status = 403}, "\"stale-if-error: 403\""},
+    {{.status = 200, .body = "<html>"}, "\"stale-if-error: broken answer\""},
+    {{.outcome = FETCH_UNREACHABLE}, "\"stale-if-error: unreachable\""},
+    {{.outcome = FETCH_TIMED_OUT}, "\"stale-if-error: timeout\""},
+    {{.outcome = FETCH_CUT}, "\"stale-if-error: broken answer\""},
+};
+
+static void stale_covers_every_failure_of_nexudus(void **state)
+{
+    struct house *house = *state;
+    build_flow(house, 0, 3600 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 200);
+    clock_move(house->clock, 150 * CLOCK_SECOND);
+    for (size_t i = 0; i < sizeof(EXCUSES) / sizeof(EXCUSES[0]); i++) {
+        puppet_next_search(&house->puppet, EXCUSES[i].answer);
+        struct asker *asker = begin(house, "poor", "size=5", NULL);
+        for (int step = 0; step < 300 && asker->answers == 0; step++) {
+            puppet_settle(house->loop);
+            clock_move(house->clock, 100 * CLOCK_MILLISECOND);
+        }
+        assert_int_equal(read_answer(house, asker), 200);
+        expect(house, EXCUSES[i].detail);
+        expect(house, "Cache-Status: nexgate; hit; ttl=-");
+        expect(house, "max-age=0\r\n");
+        expect(house, "\"misses\";r=1;");
+        clock_move(house->clock, 60 * CLOCK_SECOND);
+        puppet_settle(house->loop);
+    }
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 400});
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 400); /* about the query: not covered */
+    clock_move(house->clock, 3600 * CLOCK_SECOND);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 503); /* past the bound */
+}
+
+static void a_hot_window_is_refreshed_before_it_expires(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+    clock_move(house->clock, 53 * CLOCK_SECOND);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+    assert_int_equal(house->puppet.searches, 1); /* too early, however hot */
+    clock_move(house->clock, 2 * CLOCK_SECOND);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+    assert_int_equal(house->puppet.searches, 2);
+    expect(house, "Age: 0\r\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -579,6 +711,11 @@ int main(void)
         TEST(a_scope_is_part_of_the_question),
         TEST(failures_have_their_status),
         TEST(closing_answers_who_waits),
+        TEST(stale_is_served_at_once_and_refreshed_once),
+        TEST(a_failed_refresh_is_tried_again_later_and_not_at_once),
+        TEST(request_directives_win_over_staleness),
+        TEST(stale_covers_every_failure_of_nexudus),
+        TEST(a_hot_window_is_refreshed_before_it_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
