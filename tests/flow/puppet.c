@@ -283,6 +283,14 @@ void puppet_release(struct puppet *puppet)
     }
 }
 
+void puppet_release_one(struct puppet *puppet, const struct puppet_call *call)
+{
+    for (size_t i = 0; i < puppet->call_count; i++) {
+        if (puppet->calls[i] == call)
+            answer(puppet->calls[i]);
+    }
+}
+
 void puppet_revoke(struct puppet *puppet)
 {
     puppet->oldest_access = puppet->serial + 1;

@@ -72,6 +72,9 @@ void puppet_next_token(struct puppet *puppet, struct puppet_answer answer);
 /* Answers all that is held; what comes later is held again. */
 void puppet_release(struct puppet *puppet);
 
+/* Answers one that is held. */
+void puppet_release_one(struct puppet *puppet, const struct puppet_call *call);
+
 /* All tokens that were given are dead. */
 void puppet_revoke(struct puppet *puppet);
 

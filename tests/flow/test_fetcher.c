@@ -484,6 +484,33 @@ static void a_token_that_is_refused_twice_is_not_tried_again(void **state)
     assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_REFUSED), 2);
 }
 
+/* The same where the second token is good for others. */
+static void a_flight_is_replayed_once_only(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401});
+    house->puppet.hold_tokens = true;
+    struct question *unlucky = ask(house, "a");
+    settle(house);
+    house->puppet.hold_searches = true;
+    puppet_release(&house->puppet);
+    settle(house);
+    struct question *fine = ask(house, "b");
+    settle(house);
+    assert_int_equal(puppet_held(&house->puppet), 2);
+    puppet_release_one(&house->puppet, puppet_last(&house->puppet));
+    settle(house);
+    assert_verdict(fine, ASK_OK);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401});
+    house->puppet.hold_tokens = house->puppet.hold_searches = false;
+    puppet_release(&house->puppet);
+    settle(house);
+    assert_verdict(unlucky, ASK_REFUSED);
+    assert_int_equal(house->puppet.searches, 4);
+}
+
 static void no_login_no_search(void **state)
 {
     static const struct {
@@ -525,6 +552,49 @@ static void a_slow_login_ends_in_time(void **state)
     assert_int_equal(first->answers, 1);
     assert_true(first->ask.verdict == ASK_TIMEOUT || first->ask.verdict == ASK_OUTAGE);
     assert_int_equal(house->puppet.searches, 0);
+}
+
+/* Its own patience at the gate, where renewing takes two calls, each in time. */
+static void a_login_in_two_steps_ends_in_time(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    puppet_revoke(&house->puppet);
+    house->puppet.hold_tokens = true;
+    struct question *question = ask(house, "a");
+    settle(house);
+    pass(house, 9 * CLOCK_SECOND);
+    puppet_release(&house->puppet); /* the refresh is refused, and the login hangs */
+    settle(house);
+    pass(house, CLOCK_SECOND - 1);
+    assert_int_equal(question->answers, 0);
+    assert_int_equal(house->puppet.logins, 2);
+    pass(house, 1);
+    assert_verdict(question, ASK_TIMEOUT);
+}
+
+/* max_wait, and twice the timeout. */
+static void everything_together_ends_in_time(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    house->puppet.hold_searches = house->puppet.hold_tokens = true;
+    struct question *question = ask(house, "a");
+    settle(house);
+    pass(house, 9 * CLOCK_SECOND);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401});
+    puppet_release(&house->puppet);
+    settle(house);
+    pass(house, 9 * CLOCK_SECOND);
+    puppet_release(&house->puppet); /* the new token; the replay hangs */
+    settle(house);
+    assert_int_equal(house->puppet.searches, 3);
+    pass(house, 7 * CLOCK_SECOND - 1);
+    assert_int_equal(question->answers, 0);
+    pass(house, 1);
+    assert_verdict(question, ASK_TIMEOUT);
 }
 
 /* Bad answers. */
@@ -642,16 +712,70 @@ static void a_throttle_pauses_all_and_one_probe_ends_it(void **state)
         pass(house, CLOCK_SECOND);
         assert_int_equal(house->puppet.searches, before + 2); /* the probe alone, and it is the oldest */
         assert_non_null(strstr(puppet_last(&house->puppet)->url, "WebHook_Name=a"));
+        puppet_release(&house->puppet);
+        settle(house);
+        assert_verdict(first, ASK_OK);
+        assert_int_equal(puppet_held(&house->puppet), 2); /* the others, side by side */
         house->puppet.hold_searches = false;
         puppet_release(&house->puppet);
-        pass(house, 200 * CLOCK_MILLISECOND);
-        assert_verdict(first, ASK_OK);
+        settle(house);
         assert_verdict(second, ASK_OK);
         assert_verdict(third, ASK_OK);
         assert_int_equal(first->charged, 1);
         pass(house, CLOCK_SECOND + 200 * CLOCK_MILLISECOND);
     }
     assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_THROTTLED), 4);
+}
+
+static void who_was_called_already_goes_first(void **state)
+{
+    static const int statuses[] = {401, 409};
+    struct house *house = *state;
+
+    house->options.budget_count = 1;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        house->puppet.hold_searches = true;
+        ask(house, "a");
+        ask(house, "b");
+        settle(house);
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = statuses[i]});
+        puppet_release(&house->puppet);
+        pass(house, 2 * CLOCK_SECOND);
+        assert_int_equal(puppet_held(&house->puppet), statuses[i] == 409 ? 1 : 2); /* a probe, or both */
+        assert_non_null(strstr(puppet_search(&house->puppet, i == 0 ? 2 : 5)->url, "WebHook_Name=a"));
+        house->puppet.hold_searches = false;
+        puppet_release(&house->puppet);
+        pass(house, CLOCK_SECOND);
+    }
+    assert_int_equal(answered(house, ASK_OK), 5);
+}
+
+static void an_ask_for_something_newer_joins_what_must_be_called_again(void **state)
+{
+    static const int statuses[] = {401, 409};
+    struct house *house = *state;
+
+    warm_up(house);
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        size_t before = house->puppet.searches;
+        house->puppet.hold_tokens = true;
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = statuses[i]});
+        ask(house, "a");
+        settle(house);
+        clock_move(house->clock, 10);
+        struct question *anew = prepare(house, "a");
+        anew->ask.anew = true;
+        fetcher_ask(house->fetcher, &anew->ask);
+        settle(house);
+        house->puppet.hold_tokens = false;
+        puppet_release(&house->puppet);
+        pass(house, 3 * CLOCK_SECOND);
+        assert_verdict(anew, ASK_OK);
+        assert_true(anew->ask.collapsed);
+        assert_int_equal(house->puppet.searches, before + 2);
+    }
 }
 
 static void a_probe_that_is_throttled_too_begins_another_pause(void **state)
@@ -750,6 +874,23 @@ static void who_would_wait_too_long_is_told_at_once(void **state)
     assert_int_equal(answered(house, ASK_THROTTLED), 100);
     pass(house, CLOCK_SECOND);
     assert_int_equal(answered(house, ASK_OK), 101);
+}
+
+static void a_turn_that_comes_with_the_last_of_the_patience_is_taken(void **state)
+{
+    struct house *house = *state;
+
+    house->options.budget_count = 1;
+    house->options.max_wait_us = 105 * CLOCK_MILLISECOND;
+    build(house);
+    warm_up(house);
+    ask(house, "a");
+    settle(house);
+    struct question *second = ask(house, "b"), *third = ask(house, "c");
+    settle(house);
+    assert_verdict(third, ASK_THROTTLED);
+    move(house, 105 * CLOCK_MILLISECOND);
+    assert_verdict(second, ASK_OK);
 }
 
 /* Whatever is asked, and however the puppet behaves: no interval sees more starts than the budget. */
@@ -890,17 +1031,23 @@ int main(void)
         TEST(five_hundred_at_expiry_cost_one_renewal),
         TEST(five_hundred_after_a_revocation_cost_one_login),
         TEST(a_token_that_is_refused_twice_is_not_tried_again),
+        TEST(a_flight_is_replayed_once_only),
         TEST(no_login_no_search),
         TEST(a_slow_login_ends_in_time),
+        TEST(a_login_in_two_steps_ends_in_time),
+        TEST(everything_together_ends_in_time),
         TEST(each_bad_answer_has_its_verdict_and_is_refunded),
         TEST(a_call_that_hangs_ends_with_its_deadline),
         TEST(a_cap_is_learnt_and_forgotten),
         TEST(a_throttle_pauses_all_and_one_probe_ends_it),
+        TEST(who_was_called_already_goes_first),
+        TEST(an_ask_for_something_newer_joins_what_must_be_called_again),
         TEST(a_probe_that_is_throttled_too_begins_another_pause),
         TEST(a_pause_longer_than_anybody_waits_is_told_at_once),
         TEST(a_flight_that_is_throttled_again_and_again_gives_up),
         TEST(a_full_queue_refuses_with_the_time_it_needs),
         TEST(who_would_wait_too_long_is_told_at_once),
+        TEST(a_turn_that_comes_with_the_last_of_the_patience_is_taken),
         TEST(the_budget_is_never_exceeded),
         TEST(workers_ask_from_their_own_threads),
         TEST(everybody_is_answered_when_the_fetcher_closes),

@@ -321,6 +321,7 @@ static void a_refused_login_is_not_hammered(void **state)
     house->puppet.refresh_alive = false;
     token_refused(house->token, 1);
     assert_in_range(want_now(house)->retry_us, 900 * CLOCK_MILLISECOND, 1100 * CLOCK_MILLISECOND);
+    assert_int_equal(count_in_log(house, "Nexudus refuses our login"), 2); /* news again */
 }
 
 static void an_unreachable_login_is_not_hammered(void **state)
