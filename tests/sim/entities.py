@@ -64,10 +64,14 @@ class Filter:
 
 
 class Entity:
-    def __init__(self, name, path, properties, filters):
-        self.name, self.path = name, path
+    """`defaults` are the values of parameters that were left out; `size_cap` is the largest page it gives."""
+
+    def __init__(self, name, path, properties, filters, defaults=None, size_cap=1000):
+        self.name, self.path, self.size_cap = name, path, size_cap
         self.properties = {prop.lower(): prop for prop in properties}
         self.filters = {parameter.lower(): spec for parameter, spec in filters.items()}
+        self.defaults = {"page": "1", "size": "25", "orderby": "Id", "dir": "0"}
+        self.defaults |= {parameter.lower(): value for parameter, value in (defaults or {}).items()}
 
 
 def _bounds(prefix, prop, read):
@@ -100,17 +104,22 @@ WEBHOOKS = Entity(
     },
 )
 
+# An entity that differs in all that a schema can say: other defaults, also of filters, and a smaller page.
 COWORKERS = Entity(
     "coworkers",
     "/api/spaces/coworkers",
-    ["Id", "UniqueId", "FullName", "Email", "Active", "CreatedOn", "UpdatedOn"],
+    ["Id", "UniqueId", "FullName", "Email", "Country", "Tag", "Active", "Type", "Floor", "CreatedOn"],
     {
-        "Id": Filter("Id", integer, repeats=True),
-        "Coworker_FullName": Filter("FullName", str),
         "Coworker_Email": Filter("Email", str),
+        "Coworker_Country": Filter("Country", str),
+        "Coworker_Tag": Filter("Tag", str, repeats=True),
         "Coworker_Active": Filter("Active", boolean),
+        "Coworker_Type": Filter("Type", integer, repeats=True),
+        "Coworker_Floor": Filter("Floor", integer),
         **_bounds("Coworker", "CreatedOn", minute),
     },
+    {"size": "10", "orderBy": "FullName", "dir": "1", "Coworker_Country": "Åland & co", "Coworker_Active": "true"},
+    size_cap=100,
 )
 
 ENTITIES = (WEBHOOKS, COWORKERS)

@@ -98,11 +98,14 @@ def coworker(seed, number, ident, changes=None):
     values = {
         "Id": ident,
         "UniqueId": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
-        "FullName": rng.choice(("Zoë Ångström", "Jan Novák", "山田太郎", "O'Neil")),
+        "FullName": rng.choice(("Zoë Ångström", "Jan Novák", "山田太郎", "O'Neil")) + f" {number % 100}",
         "Email": f"member{number % 50}+{rng.randrange(3)}@example.com",
-        "Active": rng.random() < 0.7,
+        "Country": rng.choice(("Åland & co", "Åland & co", "Österreich", "日本")),
+        "Tag": rng.choice((None, "vip", "a b", "c,d")),
+        "Active": rng.random() < 0.8,
+        "Type": rng.choice((1, 2, -3)),
+        "Floor": rng.randint(-2, 40),
         "CreatedOn": _moment(rng),
-        "UpdatedOn": _moment(rng),
     }
     values.update(changes or {})
     layout = rng.randrange(len(json_text.LAYOUTS))

@@ -79,7 +79,8 @@ class Nexudus:
         except BadValue as bad:
             return error(400, str(bad))
         self.records[entity.name].before_search()
-        page = search.Page(question, self._matching(entity, question), self.size_cap)
+        cap = min(self.size_cap or entity.size_cap, entity.size_cap)
+        page = search.Page(question, self._matching(entity, question), cap)
         page.records = faults.bend_records(action, page.records)
         members = page.members()
         if self.extra_members:

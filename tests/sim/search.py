@@ -10,7 +10,7 @@ import urllib.parse
 
 from sim.entities import BadValue, integer
 
-SIZE_DEFAULT, SIZE_MAX = 25, 1000
+SIZE_MAX = 1000
 
 # Between two records; blanks there are legal and belong to neither.
 SEPARATORS = (b",", b", ", b",\n", b" ,")
@@ -26,31 +26,26 @@ class Question:
             value = urllib.parse.unquote_plus(value)
             if value:
                 given.setdefault(urllib.parse.unquote_plus(name).lower(), []).append(value)
-        self.page = self._number(given, "page", 1, None)
-        self.size = self._number(given, "size", SIZE_DEFAULT, SIZE_MAX)
-        self.direction = self._number(given, "dir", 0, 1, least=0)
-        self.order = self._order(entity, given)
+        given = {name: [value] for name, value in entity.defaults.items()} | given
+        self.page = _number(given, "page", 1, 2**31 - 1)
+        self.size = _number(given, "size", 1, SIZE_MAX)
+        self.direction = _number(given, "dir", 0, 1)
+        order = given["orderby"][0].lower()
+        if order not in entity.properties:
+            raise BadValue("orderBy is not a property")
+        self.order = entity.properties[order]
         self.filters = tuple(
             (name, tuple(spec.read(value) for value in (given[name] if spec.repeats else given[name][:1])))
             for name, spec in sorted(entity.filters.items())
             if name in given
         )
 
-    @staticmethod
-    def _number(given, name, default, most, least=1):
-        if name not in given:
-            return default
-        number = integer(given[name][0])
-        if number < least or (most is not None and number > most):
-            raise BadValue(f"{name} is out of range")
-        return number
 
-    @staticmethod
-    def _order(entity, given):
-        name = given.get("orderby", ["Id"])[0]
-        if name.lower() not in entity.properties:
-            raise BadValue("orderBy is not a property")
-        return entity.properties[name.lower()]
+def _number(given, name, least, most):
+    number = integer(given[name][0])
+    if not least <= number <= most:
+        raise BadValue(f"{name} is out of range")
+    return number
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -77,9 +72,9 @@ def matching(entity, records, question):
 class Page:
     """The records of one page, and the envelope that speaks of them."""
 
-    def __init__(self, question, found, cap=0):
+    def __init__(self, question, found, cap):
         self.question = question
-        self.size = min(question.size, cap) if cap else question.size
+        self.size = min(question.size, cap)
         self.start, self.total = (question.page - 1) * self.size, len(found)
         self.pages = -(-self.total // self.size)
         self.first = self.start + 1 if self.total else 0

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""The real program in a process of its own: its configuration, its ports, its log, its clock, its metrics; and at the end the
+promises that hold for every run: it exits with 0, no sanitizer spoke, and no secret got out.
+
+The program is the one that NEXGATE_BINARY names, or build/check/nexgate.
+"""
+
+import base64
+import hashlib
+import mmap
+import os
+import pathlib
+import re
+import secrets
+import signal
+import struct
+import subprocess
+import threading
+import urllib.parse
+
+from http_client import Connection
+from simulator import DEADLINE, wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+UPSTREAM_WORDS = "words of the upstream that no client may read"  # tests/sim/faults.py puts them into every error
+SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:")
+LOG_FIELD = re.compile(r'([a-z0-9_]+)=("(?:\\.|[^"\\])*"|\S*)')
+METRIC = re.compile(r"([a-z_]+(?:\{[^}]*\})?) (-?\d+)")
+SEARCH = "/api/sys/webhooks"
+
+
+def binary():
+    path = pathlib.Path(os.environ.get("NEXGATE_BINARY", ROOT / "build/check/nexgate")).resolve()
+    assert path.exists(), f"{path} is not there: make VARIANT=check programs"
+    return str(path)
+
+
+def environment(**more):
+    return os.environ | {
+        "ASAN_OPTIONS": "exitcode=99:detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "TSAN_OPTIONS": "exitcode=98:second_deadlock_stack=1",
+    } | more
+
+
+def make_key():
+    return "nxg_" + secrets.token_urlsafe(32)
+
+
+def digest(key):
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+class Gateway:
+    """`settings` is {"section.name": value}, `clients` {name: {setting: value}}. A client "alpha" is always there, and asks
+    where nobody else is named. `key_of[name]` is a client's API key."""
+
+    def __init__(self, folder, simulator, settings=None, clients=None, variables=None):
+        self.folder, self.simulator = folder, simulator
+        self.secrets = [simulator.password] if simulator else []
+        self.key_of = {}
+        self.received = []  # what each connection brought, as bytearrays
+        self.log, self._log_changed = [], threading.Condition()
+        self._clock = self._make_clock(folder / "clock")
+        self.config = folder / "nexgate.conf"
+        self.config.write_text(self._configuration(settings or {}, {"alpha": {}, "beta": {}} | (clients or {})))
+        self.environment = environment(
+            NEXGATE_CLOCK_FILE=str(folder / "clock"), TEST_PASSWORD=simulator.password if simulator else "-", **(variables or {}))
+        self.process = None
+        self._log_ended = threading.Event()
+
+    # Its life.
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [binary(), "serve", "-c", str(self.config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            env=self.environment, cwd=self.folder)
+        threading.Thread(target=self._read_log, daemon=True).start()
+        self.public = self._listening("public")
+        self.admin = self._listening("admin")
+        wait_until(lambda: self.ask_admin("/readyz").status == 200, "the gateway to be ready")
+        return self
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def close(self):
+        """Ends it, and checks what must be true of every run."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.terminate()
+        code = self.process.wait(DEADLINE)
+        self._log_ended.wait(DEADLINE)
+        log = "\n".join(self.log)
+        assert not SANITIZER.search(log), log
+        assert code == 0, f"exit code {code}\n{log[-4000:]}"
+        self._check_secrets(log)
+
+    def _check_secrets(self, log):
+        known = self.secrets + list(self.key_of.values())
+        if self.simulator:
+            known += self.simulator.tokens()
+        spellings = {UPSTREAM_WORDS}
+        for secret in known:
+            spellings |= {secret, urllib.parse.quote(secret), urllib.parse.quote_plus(secret), secret.replace('"', '\\"'),
+                          base64.b64encode(secret.encode()).decode().rstrip("=")}
+        for secret in spellings:
+            assert secret not in log, f"the log tells {secret!r}"
+            for received in self.received:
+                assert secret.encode() not in received, f"an answer tells {secret!r}"
+
+    # Asking it.
+
+    def connect(self):
+        return self._connect(self.public)
+
+    def connect_admin(self):
+        return self._connect(self.admin)
+
+    def _connect(self, address):
+        received = bytearray()
+        self.received.append(received)
+        return Connection(address, received.extend)
+
+    def fields(self, client="alpha", **more):
+        """Header fields with the client's key; names of `more` in Python's spelling: if_none_match="*"."""
+        found = {"Authorization": f"Bearer {self.key_of[client]}"}
+        return found | {name.replace("_", "-").title(): value for name, value in more.items()}
+
+    def search(self, query="", client="alpha", method="GET", **fields):
+        """One search on a connection of its own."""
+        with self.connect() as connection:
+            return connection.request(SEARCH + "?" + query, method, self.fields(client, **fields))
+
+    def ask_admin(self, target, method="GET", fields=()):
+        with self.connect_admin() as connection:
+            return connection.request(target, method, fields)
+
+    def metrics(self):
+        """{'name{labels}': number}."""
+        text = self.ask_admin("/metrics").body.decode()
+        found = {}
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                match = METRIC.fullmatch(line)
+                assert match, line
+                assert match[1] not in found, line
+                found[match[1]] = int(match[2])
+        return found
+
+    def outcomes(self):
+        """{"hit": n, "miss": n, …}."""
+        return {name.split('"')[1]: count for name, count in self.metrics().items() if name.startswith("nexgate_searches_total{")}
+
+    def move_time(self, seconds):
+        self._moved += int(seconds * 1_000_000)
+        struct.pack_into("q", self._clock, 0, self._moved)
+        assert self._moved >= 0
+
+    def wait_read(self, connections):
+        """Until the gateway has taken all that was sent on these connections from the kernel."""
+        ours = {connection.sock.getsockname()[1] for connection in connections}
+
+        def all_read():
+            for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+                words = line.split()
+                local, remote = (int(word.rpartition(":")[2], 16) for word in words[1:3])
+                to_send, to_read = (int(word, 16) for word in words[4].split(":"))
+                if (local == self.public[1] and remote in ours and to_read) or (local in ours and remote == self.public[1] and to_send):
+                    return False
+            return True
+
+        wait_until(all_read, "the gateway to read its requests")
+
+    # Its log.
+
+    def logged(self, message, **fields):
+        """The lines with that message and these fields, as dicts."""
+        wanted = {"msg": message, **fields}
+        with self._log_changed:
+            lines = [parse_log_line(line) for line in self.log]
+        return [line for line in lines if wanted.items() <= line.items()]
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            with self._log_changed:
+                self.log.append(line.decode("utf-8", "replace").rstrip("\n"))
+                self._log_changed.notify_all()
+        self.process.stderr.close()
+        self._log_ended.set()
+        with self._log_changed:
+            self._log_changed.notify_all()
+
+    def _listening(self, listener):
+        def found():
+            return self.logged("listening", listener=listener) or self.process.poll() is not None
+        wait_until(found, f"the {listener} listener")
+        lines = self.logged("listening", listener=listener)
+        assert lines, "\n".join(self.log)
+        host, _, port = lines[0]["address"].rpartition(":")
+        return host, int(port)
+
+    # Its configuration.
+
+    def _make_clock(self, path):
+        self._moved = 0
+        path.write_bytes(bytes(mmap.PAGESIZE))
+        with path.open("r+b") as file:
+            return mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+    def _configuration(self, settings, clients):
+        sections = {
+            "server": {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0"},
+            "nexudus": {"budget": "10000/10ms", "password": "${TEST_PASSWORD}"},
+        }
+        if self.simulator:
+            sections["nexudus"] |= {"url": self.simulator.url, "username": self.simulator.username}
+        for name, value in settings.items():
+            section, _, setting = name.partition(".")
+            sections.setdefault(section, {})[setting] = value
+        for name, values in clients.items():
+            self.key_of[name] = make_key()
+            sections[f"client {name}"] = {"key": digest(self.key_of[name])} | values
+        lines = []
+        for section, values in sections.items():
+            lines.append(f"[{section}]")
+            lines += [f"{name} = {value}" for name, value in values.items()]
+        return "\n".join(lines) + "\n"
+
+
+def parse_log_line(line):
+    return {name: bytes(value[1:-1], "utf-8").decode("unicode_escape") if value.startswith('"') else value
+            for name, value in LOG_FIELD.findall(line)}
+
+
+def command(*arguments, input=None, **variables):
+    """Runs one of the small commands: (exit code, standard output, standard error)."""
+    done = subprocess.run([binary(), *arguments], input=input, capture_output=True, text=True, timeout=DEADLINE,
+                          env=environment(**variables))
+    assert not SANITIZER.search(done.stderr), done.stderr
+    return done.returncode, done.stdout, done.stderr
