@@ -417,6 +417,40 @@ static void tokens_cut_short_again_and_again_are_reported(void **state)
     }
 }
 
+static void a_token_that_lives_its_time_clears_the_rival_of_suspicion(void **state)
+{
+    struct house *house = *state;
+    uint64_t generation = 0;
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 2; i++) {
+            generation = want_now(house)->generation;
+            token_worked(house->token, generation);
+            token_refused(house->token, generation);
+        }
+        want_now(house);
+        move(house, 3300 * CLOCK_SECOND); /* renewed ahead */
+    }
+    assert_int_equal(count_in_log(house, "same client_id"), 0);
+}
+
+static void a_refresh_without_a_new_refresh_token_keeps_the_old_one(void **state)
+{
+    struct house *house = *state;
+    const struct puppet_answer answer = {.status = 200,
+                                         .body = "{\"access_token\":\"other\",\"token_type\":\"bearer\"}"};
+
+    want_now(house);
+    for (uint64_t generation = 1; generation <= 2; generation++) {
+        token_worked(house->token, generation);
+        token_refused(house->token, generation);
+        puppet_next_token(&house->puppet, answer);
+        want_now(house);
+        assert_string_equal(puppet_last(&house->puppet)->form, "grant_type=refresh_token&refresh_token=refresh-1");
+    }
+    assert_calls(house, 1, 2);
+}
+
 static void a_client_id_is_sent_when_configured(void **state)
 {
     struct house *house = *state;
@@ -547,6 +581,8 @@ int main(void)
         TEST(a_revoked_token_is_renewed_once),
         TEST(a_fresh_token_that_is_refused_means_a_rival),
         TEST(tokens_cut_short_again_and_again_are_reported),
+        TEST(a_token_that_lives_its_time_clears_the_rival_of_suspicion),
+        TEST(a_refresh_without_a_new_refresh_token_keeps_the_old_one),
         TEST(a_client_id_is_sent_when_configured),
         TEST(no_code_is_sent_twice),
         TEST(what_cannot_be_sent_is_a_refusal),
