@@ -39,6 +39,15 @@ static void adds_what_is_given(void **state)
     expect(&buf, "-922337203685477580809223372036854775807");
     buf_format(&buf, "%s-%d", "x", 5);
     expect(&buf, "x-5");
+    for (int i = 0; i < 100; i++) /* through several growths */
+        buf_format(&buf, "%04d,%s", i, "tail;");
+    assert_int_equal(buf.length, 1000);
+    for (int i = 0; i < 100; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "%04d,tail;", i);
+        assert_memory_equal(buf.bytes + 10 * i, text, 10);
+    }
+    buf_reset(&buf);
     buf_free(&buf);
 }
 
@@ -79,7 +88,7 @@ static void json_strings_are_safe(void **state)
         const char *text, *json;
     } ROWS[] = {
         {"", "\"\""},
-        {"plain", "\"plain\""},
+        {"plain ~", "\"plain ~\""},
         {"a\"b\\c", "\"a\\\"b\\\\c\""},
         {"\n\r\t\x01\x7f", "\"\\n\\r\\t\\u0001\\u007f\""},
         {"caf\xC3\xA9 \xF0\x9F\x98\x80", "\"caf\xC3\xA9 \xF0\x9F\x98\x80\""},

@@ -83,6 +83,7 @@ static void a_file_moves_the_clock(void **state)
     int descriptor = mkstemp(path);
     assert_true(descriptor >= 0);
     struct clock *clock = clock_new();
+    assert_int_equal(pwrite(descriptor, "1234567", 7, 0), 7);
     assert_false(clock_follow(clock, path)); /* still too short for a number */
     int64_t offset_us = 10 * CLOCK_DAY;
     assert_int_equal(pwrite(descriptor, &offset_us, sizeof(offset_us), 0), sizeof(offset_us));

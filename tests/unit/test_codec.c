@@ -10,14 +10,32 @@
 #include "base/codec.h"
 #include "base/random.h"
 
+#include <stdio.h>
+
 typedef bool (*decoder)(struct slice text, struct buf *out);
+
+/* A copy that ends where its block does, so that reading past the end is found. */
+static struct slice copy_of(const char *text, size_t length)
+{
+    char *copy = mem_try_new(length);
+    assert_non_null(copy);
+    memcpy(copy, text, length);
+    return slice_make(copy, length);
+}
+
+static void free_copy(struct slice copy)
+{
+    mem_free((char *)(uintptr_t)copy.at);
+}
 
 /* `expected` NULL: refused. */
 static void check(decoder decode, const char *text, const char *expected)
 {
     struct buf out;
+    struct slice copy = copy_of(text, strlen(text));
     buf_init(&out, 1000);
-    bool good = decode(slice_of(text), &out);
+    bool good = decode(copy, &out);
+    free_copy(copy);
     if (good != (expected != NULL) || (good && !slice_is(buf_slice(&out), expected)))
         fail_msg("%s: %s, %.*s", text, good ? "accepted" : "refused", (int)out.length, out.length > 0 ? out.bytes : "");
     buf_free(&out);
@@ -31,6 +49,11 @@ static void base64_is_strict(void **state)
     check(codec_unbase64, "Zm8=", "fo");
     check(codec_unbase64, "Zm9v", "foo");
     check(codec_unbase64, "Zm9vYmFy", "foobar");
+    check(codec_unbase64, "+/+/", "\xfb\xff\xbf");
+    check(codec_unbase64, "=", NULL);
+    check(codec_unbase64, "Zm9v=", NULL);
+    check(codec_unbase64, "Zm9vZ===", NULL);
+    check(codec_unbase64, "Zm=v", NULL);
     check(codec_unbase64, "Zh==", NULL); /* stray bits: another spelling of "f" */
     check(codec_unbase64, "Zg=", NULL);
     check(codec_unbase64, "Zg", NULL);
@@ -47,10 +70,70 @@ static void base32_takes_what_authenticators_print(void **state)
     check(codec_unbase32, "MZXW6YTBOI======", "foobar");
     check(codec_unbase32, "mzxw 6ytb oi", "foobar");
     check(codec_unbase32, "MY", "f");
+    check(codec_unbase32, "", "");
+    check(codec_unbase32, "MZXQ====", "fo");
+    check(codec_unbase32, "MZXW6===", "foo");
+    check(codec_unbase32, "MZXW6YQ=", "foob");
+    check(codec_unbase32, "MZXW6YTB", "fooba");
+    check(codec_unbase32, "MZX", NULL);
+    check(codec_unbase32, "AAA", NULL); /* no number of bytes has so many letters */
+    check(codec_unbase32, "A", NULL);
+    check(codec_unbase32, "AAAAAA", NULL);
+    check(codec_unbase32, "MY8A", NULL);
+    check(codec_unbase32, "MY-A", NULL);
+    check(codec_unbase32, "MY=A", NULL);
     check(codec_unbase32, "MZ", NULL);
     check(codec_unbase32, "M", NULL);
     check(codec_unbase32, "M1", NULL);
     check(codec_unbase32, "MY==MY", NULL);
+}
+
+/* Each letter has its value: the whole alphabets, and the bytes they spell. */
+static void alphabets_are_complete(void **state)
+{
+    (void)state;
+    static const struct {
+        decoder decode;
+        const char *text, *hex;
+    } ROWS[] = {
+        {codec_unbase64, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+         "00108310518720928b30d38f41149351559761969b71d79f8218a39259a7a29aabb2dbafc31cb3d35db7e39ebbf3dfbf"},
+        {codec_unbase32, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "00443214c74254b635cf84653a56d7c675be77df"},
+        {codec_unbase32, "abcdefghijklmnopqrstuvwxyz234567", "00443214c74254b635cf84653a56d7c675be77df"},
+    };
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        struct buf bytes, hex;
+        buf_init(&bytes, 100);
+        buf_init(&hex, 200);
+        assert_true(ROWS[i].decode(slice_of(ROWS[i].text), &bytes));
+        codec_hex(&hex, (const uint8_t *)bytes.bytes, bytes.length);
+        assert_true(slice_is(buf_slice(&hex), ROWS[i].hex));
+        buf_free(&bytes);
+        buf_free(&hex);
+    }
+    struct buf out;
+    uint8_t bytes[48];
+    buf_init(&out, 100);
+    assert_true(codec_unhex(slice_of(ROWS[0].hex), bytes, sizeof(bytes)));
+    codec_base64url(&out, bytes, sizeof(bytes));
+    assert_true(slice_is(buf_slice(&out), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"));
+    buf_free(&out);
+}
+
+static void only_unreserved_bytes_are_kept(void **state)
+{
+    (void)state;
+    static const char UNRESERVED[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (int byte = 0; byte < 256; byte++) {
+        char c = (char)byte, escape[4];
+        struct buf out;
+        buf_init(&out, 10);
+        codec_percent(&out, slice_make(&c, 1), "@");
+        snprintf(escape, sizeof(escape), "%%%02X", (unsigned char)c);
+        bool kept = memchr(UNRESERVED, c, sizeof(UNRESERVED) - 1) != NULL || c == '@';
+        assert_true(kept ? slice_equal(buf_slice(&out), slice_make(&c, 1)) : slice_is(buf_slice(&out), escape));
+        buf_free(&out);
+    }
 }
 
 static void percent_decoding_refuses_half_escapes(void **state)
@@ -58,6 +141,9 @@ static void percent_decoding_refuses_half_escapes(void **state)
     (void)state;
     check(codec_unpercent, "a+b%20c%2B%2b", "a b c++");
     check(codec_unpercent, "%C3%a9", "\xC3\xA9");
+    check(codec_unpercent, "", "");
+    check(codec_unpercent, "+", " ");
+    check(codec_unpercent, "abc%41", "abcA");
     check(codec_unpercent, "%", NULL);
     check(codec_unpercent, "%4", NULL);
     check(codec_unpercent, "a%4", NULL);
@@ -229,6 +315,8 @@ int main(void)
         cmocka_unit_test(base64_is_strict),
         cmocka_unit_test(base64url_is_the_rfcs),
         cmocka_unit_test(base32_takes_what_authenticators_print),
+        cmocka_unit_test(alphabets_are_complete),
+        cmocka_unit_test(only_unreserved_bytes_are_kept),
         cmocka_unit_test(percent_decoding_refuses_half_escapes),
         cmocka_unit_test(percent_encoding_is_undone_by_decoding),
         cmocka_unit_test(hexadecimal_goes_both_ways),

@@ -40,6 +40,13 @@ static const struct row ROWS[] = {
     {SLICE("[a]\nx=a=b\n"), "1[a]=;2[a]x=a=b;", NULL},
     {SLICE("[a]\nx =\n"), "1[a]=;2[a]x=;", NULL},
     {SLICE("[a]\nx = [b]\n"), "1[a]=;2[a]x=[b];", NULL},
+    {SLICE("[a b c]\n[AZ.az]\n[0-9_]\n"), "1[a b c]=;2[AZ.az]=;3[0-9_]=;", NULL},
+    {SLICE("[a]\nAZ_az-09.x = 1\n"), "1[a]=;2[a]AZ_az-09.x=1;", NULL},
+    {SLICE("[a]\r\n\r\n\r\n"), "1[a]=;", NULL},
+    {SLICE("\0"), "", "f:1: the line holds a NUL byte\n"},
+    {SLICE("[a/b]\n"), "", HEADING},
+    {SLICE("[a]b]\n"), "", HEADING},
+    {SLICE("[a]\n\xC3\xA9 = 1\n"), "1[a]=;", SETTING},
     {SLICE("\t[a] \n\t x\t=\t1\t\n"), "1[a]=;2[a]x=1;", NULL},
     {SLICE("[ client b ]\ny = 2"), "1[client b]=;2[client b]y=2;", NULL},
     {SLICE("[a]\nx = 1\nx = 2\n"), "1[a]=;2[a]x=1;3[a]x=2;", NULL}, /* the settings' reader complains */
@@ -76,6 +83,17 @@ static const struct row ROWS[] = {
      "f:2: expected name = value\nf:3: section [a] was opened before\nf:4: expected name = value\n"},
 };
 
+/* From a copy that ends where its block does, so that reading past the end is found. */
+static bool parse_copy(struct slice text, ini_line_cb called, void *context, struct complaints *complaints)
+{
+    char *copy = mem_try_new(text.length);
+    assert_non_null(copy);
+    memcpy(copy, text.at, text.length);
+    bool good = ini_parse(slice_make(copy, text.length), "f", called, context, complaints);
+    mem_free(copy);
+    return good;
+}
+
 static void every_line_is_read_or_named(void **state)
 {
     (void)state;
@@ -88,12 +106,35 @@ static void every_line_is_read_or_named(void **state)
         struct complaints complaints;
         buf_init(&seen, 10000);
         complaints_init(&complaints);
-        bool good = ini_parse(ROWS[i].text, "f", on_line, &seen, &complaints);
+        bool good = parse_copy(ROWS[i].text, on_line, &seen, &complaints);
         const char *said = ROWS[i].said != NULL ? ROWS[i].said : "";
         if (good != (ROWS[i].said == NULL) || !slice_is(buf_slice(&complaints.text), said) ||
             !slice_is(buf_slice(&seen), ROWS[i].seen))
             fail_msg("%s: saw %.*s, said %.*s", ROWS[i].text.at, (int)seen.length, seen.length > 0 ? seen.bytes : "",
                      (int)complaints.text.length, complaints.text.length > 0 ? complaints.text.bytes : "");
+        complaints_free(&complaints);
+        buf_free(&seen);
+    }
+}
+
+/* A variable's name is as long as a setting's may be. */
+static void long_variables_are_put_in_or_named(void **state)
+{
+    (void)state;
+    for (size_t length = INI_NAME_MAX - 1; length <= INI_NAME_MAX + 1; length++) {
+        char name[INI_NAME_MAX + 2], text[INI_NAME_MAX + 32];
+        struct buf seen;
+        struct complaints complaints;
+        memset(name, 'N', length);
+        name[length] = '\0';
+        assert_int_equal(setenv(name, "found", 1), 0);
+        snprintf(text, sizeof(text), "[a]\nx = ${%s}", name);
+        buf_init(&seen, 1000);
+        complaints_init(&complaints);
+        assert_int_equal(parse_copy(slice_of(text), on_line, &seen, &complaints), length <= INI_NAME_MAX);
+        assert_true(slice_is(buf_slice(&seen), length <= INI_NAME_MAX ? "1[a]=;2[a]x=found;" : "1[a]=;"));
+        assert_true(slice_is(buf_slice(&complaints.text), length <= INI_NAME_MAX ? "" : VARIABLE));
+        unsetenv(name);
         complaints_free(&complaints);
         buf_free(&seen);
     }
@@ -152,7 +193,7 @@ static void random_lines_are_read_or_explained(void **state)
         complaints_init(&complaints);
         for (size_t i = 0; i < length; i++)
             text[i] = LIKELY[random_between(&random, 0, sizeof(LIKELY) - 2)];
-        bool good = ini_parse(slice_make(text, length), "f", count_line, &longest, &complaints);
+        bool good = parse_copy(slice_make(text, length), count_line, &longest, &complaints);
         assert_int_equal(good, complaints.errors == 0);
         complaints_free(&complaints);
     }
@@ -260,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_line_is_read_or_named),
+        cmocka_unit_test(long_variables_are_put_in_or_named),
         cmocka_unit_test(lengths_have_limits),
         cmocka_unit_test(random_lines_are_read_or_explained),
         cmocka_unit_test(files_are_read_whole_or_refused),

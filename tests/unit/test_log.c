@@ -53,6 +53,12 @@ static void values_cannot_forge(void **state)
     } ROWS[] = {
         {SLICE("bare-[x]!~"), "bare-[x]!~", "\"bare-[x]!~\""},
         {SLICE(""), "\"\"", "\"\""},
+        {SLICE("!"), "!", "\"!\""},
+        {SLICE("~"), "~", "\"~\""},
+        {SLICE(" "), "\" \"", "\" \""},
+        {SLICE("="), "\"=\"", "\"=\""},
+        {SLICE("\""), "\"\\\"\"", "\"\\\"\""},
+        {SLICE("\x7f"), "\"\\u007f\"", "\"\\u007f\""},
         {SLICE("two words"), "\"two words\"", "\"two words\""},
         {SLICE("x\nts=1 level=info"), "\"x\\nts=1 level=info\"", "\"x\\nts=1 level=info\""},
         {SLICE("a=b"), "\"a=b\"", "\"a=b\""},
@@ -128,6 +134,44 @@ static void long_values_are_cut(void **state)
     assert_string_equal(line + strlen(line) - strlen(END), END);
 }
 
+static void a_value_of_the_largest_size_is_whole(void **state)
+{
+    (void)state;
+    char value[LOG_VALUE_MAX + 1], line[LOG_LINE_MAX + 1];
+    memset(value, 'v', sizeof(value));
+    written(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, LOG_FIELDS(LOG_TEXT("a", slice_make(value, LOG_VALUE_MAX))), line);
+    assert_null(strstr(line, "..."));
+    written(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, LOG_FIELDS(LOG_TEXT("a", slice_make(value, LOG_VALUE_MAX + 1))), line);
+    assert_non_null(strstr(line, "vvv...\n"));
+}
+
+/* As many fields as there may be, each as long as can be: the line keeps its ceiling and all its fields. */
+static void a_line_keeps_its_ceiling(void **state)
+{
+    (void)state;
+    enum { FIELDS = 32 };
+    char line[LOG_LINE_MAX + 1];
+    static char value[LOG_VALUE_MAX];
+    static const unsigned char FILLINGS[] = {'v', '"', 1, 0xFF};
+    struct log_field fields[FIELDS];
+    char names[FIELDS][24];
+    for (size_t round = 0; round < 2 * sizeof(FILLINGS); round++) {
+        enum log_format format = round % 2 == 0 ? LOG_FORMAT_LOGFMT : LOG_FORMAT_JSON;
+        memset(value, FILLINGS[round / 2], sizeof(value));
+        for (int i = 0; i < FIELDS; i++) {
+            snprintf(names[i], sizeof(names[i]), "name_%02d", i);
+            fields[i] = (struct log_field)LOG_TEXT(names[i], slice_make(value, sizeof(value)));
+        }
+        written(format, LOG_LEVEL_INFO, fields, FIELDS, line);
+        assert_true(strlen(line) <= LOG_LINE_MAX && strlen(line) > LOG_LINE_MAX - 200);
+        assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+        if (format == LOG_FORMAT_JSON)
+            assert_int_equal(line[strlen(line) - 2], '}');
+        for (int i = 0; FILLINGS[round / 2] != 1 && i < FIELDS; i++)
+            assert_non_null(strstr(line, names[i]));
+    }
+}
+
 /* Escaping makes a value up to six times as long: it is cut further, and hides nothing behind it. */
 static void values_that_swell_are_cut(void **state)
 {
@@ -165,7 +209,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_have_their_form),         cmocka_unit_test(values_cannot_forge),
         cmocka_unit_test(the_time_is_rfc_3339_in_utc),   cmocka_unit_test(the_level_is_a_threshold_that_moves),
-        cmocka_unit_test(long_values_are_cut),           cmocka_unit_test(values_that_swell_are_cut),
+        cmocka_unit_test(long_values_are_cut),           cmocka_unit_test(a_value_of_the_largest_size_is_whole),
+        cmocka_unit_test(a_line_keeps_its_ceiling),      cmocka_unit_test(values_that_swell_are_cut),
         cmocka_unit_test(a_character_is_not_cut_in_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

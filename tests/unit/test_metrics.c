@@ -170,6 +170,8 @@ static void the_list_names_each_metric_once(void **state)
     assert_non_null(first);
     assert_null(strstr(first + 1, "nexgate_searches_total\t"));
     assert_non_null(strstr(out.bytes, "nexgate_store_bytes\tgauge\t"));
+    assert_true(
+        slice_starts_with(buf_slice(&out), slice_of("nexgate_connections\tgauge\tClient connections open now.\n")));
     buf_free(&out);
 }
 

@@ -19,6 +19,7 @@ static void the_near_are_found_and_the_far_are_not(void **state)
     } ROWS[] = {
         {"listen", "listen", 0},
         {"LISTEN", "listen", 0},
+        {"AZaz", "azAZ", 0},
         {"lisen", "listen", 1},   /* one left out */
         {"listten", "listen", 1}, /* one too many */
         {"lusten", "listen", 1},  /* another */

@@ -16,7 +16,7 @@ struct values {
     bool flag;
     int choice;
     char *reserved, *word;
-    int64_t reserved_share;
+    int64_t reserved_share, below, above;
 };
 
 #define ROW(name, type, flags, field, preset, low, high, choices)                                                      \
@@ -36,6 +36,8 @@ static const struct option TABLE[] = {
     ROW("reserved", OPTION_TEXT, OPTION_RESERVED, reserved, "", 0, 0, NULL),
     ROW("reserved_share", OPTION_SHARE, OPTION_RESERVED, reserved_share, "50%", 1, 100, NULL),
     ROW("word", OPTION_TEXT, 0, word, "abc", 1, 5, NULL),
+    ROW("below", OPTION_INTEGER, 0, below, "-5", -9, 0, NULL),
+    ROW("above", OPTION_SIZE, 0, above, "1kb", 0, 4096, NULL),
 };
 enum { ROWS_COUNT = sizeof(TABLE) / sizeof(TABLE[0]) };
 
@@ -87,7 +89,15 @@ static void options_are_checked_by_their_rows(void **state)
         {"word", "123456", "expected text of 1 to 5 bytes"},
         {"word", "", "expected text of 1 to 5 bytes"},
         {"text", "", NULL},
+        {"number", "1", NULL},
         {"number", "-1", "expected a number from 1 to 9"},
+        {"below", "0", NULL},
+        {"below", "-9", NULL},
+        {"below", "1", "from -9 to 0"},
+        {"below", "-10", "from -9 to 0"},
+        {"above", "0b", NULL},
+        {"above", "4kb", NULL},
+        {"above", "4097b", "expected a size such as 64kb or 64mb, from 0kb to 4kb"},
         {"number", "3x", "expected a number from 1 to 9"},
         {"rate", "unlimited", NULL},
         {"rate", "0/s", "such as"},
@@ -95,6 +105,7 @@ static void options_are_checked_by_their_rows(void **state)
         {"choice", "a|b", "a, b or c"},
         {"flag", "Yes", "yes or no"},
         {"share", "%", "such as"},
+        {"share", "", "such as"},
     };
     for (size_t i = 0; i < sizeof(SETS) / sizeof(SETS[0]); i++) {
         bool good = set(&values, SETS[i].name, SETS[i].text, why);
@@ -104,7 +115,7 @@ static void options_are_checked_by_their_rows(void **state)
     /* A refusal leaves the value before. */
     assert_null(values.text);
     assert_string_equal(values.word, "12345");
-    assert_int_equal(values.number, 9);
+    assert_int_equal(values.number, 1);
     assert_int_equal(values.duration, 60000000);
     assert_int_equal(values.size, 1 << 20);
     assert_int_equal(values.share, 100);
@@ -113,6 +124,11 @@ static void options_are_checked_by_their_rows(void **state)
     assert_int_equal(values.choice, 2);
     assert_true(values.flag);
     assert_false(option_set(&TABLE[0], &values, slice_make("a\0b", 3), why));
+    assert_false(option_set(&TABLE[0], &values, slice_make("\0", 1), why));
+    assert_true(option_set(&TABLE[0], &values, slice_of("x"), why));
+    assert_string_equal(values.text, "x");
+    assert_true(option_set(&TABLE[0], &values, slice_make(NULL, 0), why));
+    assert_null(values.text);
     options_free(TABLE, ROWS_COUNT, &values);
     assert_null(values.text);
 }
@@ -121,6 +137,7 @@ static void the_nearest_name_is_offered(void **state)
 {
     (void)state;
     assert_string_equal(options_nearest(TABLE, ROWS_COUNT, slice_of("s"), slice_of("nmuber")), "number");
+    assert_string_equal(options_nearest(TABLE, ROWS_COUNT, slice_of("s"), slice_of("txet")), "text");
     assert_string_equal(options_nearest(TABLE, ROWS_COUNT, slice_of("s"), slice_of("Durations")), "duration");
     assert_null(options_nearest(TABLE, ROWS_COUNT, slice_of("s"), slice_of("zzz")));
     assert_null(options_nearest(TABLE, ROWS_COUNT, slice_of("t"), slice_of("number")));
@@ -164,6 +181,8 @@ static void the_list_has_every_row(void **state)
         "s\treserved\ttext\t\t\trestart, not in this version\thelp",
         "s\treserved_share\tshare\t1%..100%\t50%\trestart, not in this version\thelp",
         "s\tword\ttext\t1..5\tabc\trestart\thelp",
+        "s\tbelow\tinteger\t-9..0\t-5\trestart\thelp",
+        "s\tabove\tsize\t0kb..4kb\t1kb\trestart\thelp",
     };
     struct buf out;
     buf_init(&out, 10000);

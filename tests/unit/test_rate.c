@@ -118,6 +118,12 @@ static void the_wait_is_exact(void **state)
         assert_false(rate_take(&rate, &early, now_us + wait_us - 1, 1));
         assert_true(rate_take(&rate, &bucket, now_us + wait_us, 1));
     }
+    struct rate rate;
+    struct rate_bucket bucket;
+    assert_true(rate_init(&rate, 1, 1000, 1));
+    rate_fill(&rate, &bucket, 0);
+    assert_true(rate_take(&rate, &bucket, 0, 1));
+    assert_int_equal(rate_wait(&rate, &bucket, 999, 1), 1); /* for the last thousandth of a token */
 }
 
 static void a_steady_flood_gets_exactly_its_rate(void **state)

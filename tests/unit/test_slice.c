@@ -81,14 +81,17 @@ static void heads_are_recognised(void **state)
     assert_false(slice_starts_with(slice_of("bearer x"), slice_of("Bearer ")));
     assert_false(slice_starts_with(slice_of("Be"), slice_of("Bearer")));
     assert_true(slice_starts_with_nocase(slice_of("Bearer x"), slice_of("bEARER ")));
+    assert_true(slice_starts_with_nocase(slice_of("Bearer"), slice_of("bearer")));
     assert_false(slice_starts_with_nocase(slice_of("Be"), slice_of("bearer")));
+    assert_false(slice_starts_with_nocase(slice_of("Basic xyz"), slice_of("bearer")));
 }
 
 static void blanks_and_tabs_are_trimmed_alone(void **state)
 {
     (void)state;
     static const char *const ROWS[][2] = {
-        {" \t a b\t ", "a b"}, {"  ", ""}, {"", ""}, {"a", "a"}, {" \na\r ", "\na\r"}, {"\va", "\va"},
+        {" \t a b\t ", "a b"}, {"  ", ""},     {"", ""},  {"a", "a"},
+        {" \na\r ", "\na\r"},  {"\va", "\va"}, {" ", ""}, {"\t", ""},
     };
     for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++)
         assert_true(slice_is(slice_trim(slice_of(ROWS[i][0])), ROWS[i][1]));

@@ -73,7 +73,9 @@ static void rates(void **state)
     assert_true(units_rate(slice_of("50/s"), &count, &period_us) && count == 50 && period_us == CLOCK_SECOND);
     assert_true(units_rate(slice_of("10/100ms"), &count, &period_us) && count == 10 && period_us == 100000);
     assert_true(units_rate(slice_of("2000/day"), &count, &period_us) && count == 2000 && period_us == CLOCK_DAY);
-    static const char *const BAD[] = {"", "50", "/s", "50/", "0/s", "-1/s", "5/0s", "5/s/s", "5/week", "5 /s", "5/-1s"};
+    assert_true(units_rate(slice_of("1/1ms"), &count, &period_us) && count == 1 && period_us == 1000);
+    static const char *const BAD[] = {"",     "/",    "50",    "/s",     "50/",  "0/s",
+                                      "-1/s", "5/0s", "5/s/s", "5/week", "5 /s", "5/-1s"};
     for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
         assert_false(units_rate(slice_of(BAD[i]), &count, &period_us));
 }
