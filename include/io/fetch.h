@@ -59,7 +59,7 @@ struct fetch_options {
  * redirects followed, http and https only. curl_global_init is the caller's. NULL when libcurl refuses. */
 struct transport *fetch_transport_new(struct loop *loop, const struct fetch_options *options) MUST_CHECK;
 
-/* Cancels what is under way. */
+/* Cancels what is under way. Not inside an on_done. */
 void fetch_transport_free(struct transport *transport);
 
 #endif
