@@ -46,7 +46,7 @@ struct ask {
     int64_t came_us;                    /* when the request came */
     bool anew;                          /* joins only a flight whose call started after came_us */
     bool store;                         /* false: no-store. A flight is stored when anybody in it wants that */
-    bool background;  /* nobody waits: its flight goes after all that somebody waits for */
+    bool background;                    /* nobody waits: its flight goes after all that somebody waits for */
     bool (*on_charge)(struct ask *ask); /* fetcher's thread: pays for a new flight; false refuses it */
     void (*on_refund)(struct ask *ask); /* fetcher's thread: gives that back */
     struct mailbox *reply_to;
