@@ -35,10 +35,20 @@ WARNINGS += $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 HARDEN   := -fstack-protector-strong -fPIE
 LINK     := -pie -Wl,-z,relro,-z,now -pthread
 
+# Asked once, and only when something is compiled: the packages may be installed by this very run.
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+PACKAGE_LIBS   = $(eval PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PACKAGE_LIBS)
+
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -g $(WARNINGS) $(HARDEN) $(CFLAGS-$(VARIANT)) -Iinclude -I$(BUILD)/made \
-              $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
+              $(PACKAGE_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LINK) $(filter -fsanitize=%,$(CFLAGS-$(VARIANT))) $(LDFLAGS)
-ALL_LIBS    = $(shell pkg-config --libs $(PACKAGES))
+ALL_LIBS    = $(PACKAGE_LIBS)
+TEST_LIBS   = $(ALL_LIBS) $(shell pkg-config --libs cmocka)
+
+# `make V=1` shows the commands.
+ifeq ($(V),)
+quiet = @printf '  %-4s %s\n' $(1) $@;
+endif
 
 SOURCES := $(sort $(wildcard gateway/*.c gateway/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
@@ -53,7 +63,7 @@ FLOW_PARTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(wildcard tests/flow
 .PHONY: all deps test unit flow e2e lint tsan demo clean programs
 
 all: deps
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
 
 programs: $(BUILD)/nexgate
 
@@ -61,11 +71,11 @@ deps:
 	@tests/deps.sh
 
 $(BUILD)/nexgate: $(BUILD)/obj/gateway/main.o $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(call quiet,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The webhooks schema, built in.
 $(BUILD)/made/webhooks_schema.c: conf/entities/webhooks.json Makefile
@@ -76,15 +86,15 @@ $(BUILD)/made/webhooks_schema.c: conf/entities/webhooks.json Makefile
 
 $(BUILD)/obj/made/webhooks_schema.o: $(BUILD)/made/webhooks_schema.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(ALL_LIBS) $(shell pkg-config --libs cmocka)
+	$(call quiet,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(TEST_LIBS)
 
 $(BUILD)/flow/%: tests/flow/%.c $(FLOW_PARTS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(FLOW_PARTS) $(LIBRARY) $(ALL_LIBS) $(shell pkg-config --libs cmocka)
+	$(call quiet,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(FLOW_PARTS) $(LIBRARY) $(TEST_LIBS)
 
 test: deps
 	@tests/run.sh
@@ -97,7 +107,7 @@ unit-programs: $(UNIT_TESTS)
 flow-programs: $(FLOW_TESTS)
 
 demo: deps
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@$(PYTHON) tests/demo.py
 
 clean:
