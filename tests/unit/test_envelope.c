@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "search/envelope.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 enum { TEXT_MAX = 1 << 20 };
 
@@ -165,17 +165,21 @@ static void indexes_members_and_records(void **state)
     (void)state;
     static const char TEXT[] = "{ \"Odd\" : [1, 2] , \"Records\" :\n[ {\"Id\" : 1.50, \"x\":{\"Id\":2}} ,\t{ "
                                "\"\\u0049d\":1.50 },{\"x\":1},{}, "
-                               "{\"Id\":null}],\"TotalItems\":5,\"PageNumber\":1,\"PageSize\":9}";
-    static const char *const RECORDS[] = {"{\"Id\" : 1.50, \"x\":{\"Id\":2}}", "{ \"\\u0049d\":1.50 }", "{\"x\":1}",
-                                          "{}", "{\"Id\":null}"};
-    static const char *const NAMED_BY[] = {"1.50", "1.50", "{\"x\":1}", "{}", "{\"Id\":null}"};
+                               "{\"Id\":null},{\"Id\":7,\"Id\":8}],\"TotalItems\":6,\"PageNumber\":1,\"PageSize\":9}";
+    static const char *const RECORDS[] = {"{\"Id\" : 1.50, \"x\":{\"Id\":2}}",
+                                          "{ \"\\u0049d\":1.50 }",
+                                          "{\"x\":1}",
+                                          "{}",
+                                          "{\"Id\":null}",
+                                          "{\"Id\":7,\"Id\":8}"};
+    static const char *const NAMED_BY[] = {"1.50", "1.50", "{\"x\":1}", "{}", "{\"Id\":null}", "7"};
     struct envelope envelope;
     int64_t cap = 0;
     char why[ENVELOPE_WHY_MAX];
     assert_int_equal(read_text(slice_of(TEXT), 9, 0, &envelope, &cap, why), ENVELOPE_OK);
-    assert_int_equal(envelope.total_items, 5);
-    assert_int_equal(envelope.record_count, 5);
-    for (size_t i = 0; i < 5; i++) {
+    assert_int_equal(envelope.total_items, 6);
+    assert_int_equal(envelope.record_count, 6);
+    for (size_t i = 0; i < 6; i++) {
         assert_true(slice_is(part(TEXT, envelope.records[i].at, envelope.records[i].length), RECORDS[i]));
         assert_int_equal(envelope.records[i].identity, hash_open(slice_of(NAMED_BY[i])).low);
     }
@@ -300,21 +304,22 @@ static void everything_has_a_limit(void **state)
         buf_free(&extra);
     }
 
-    /* a record's braces are the third level: its member may open 61 more */
-    for (int depth = ENVELOPE_DEPTH_MAX - 3; depth <= ENVELOPE_DEPTH_MAX - 2; depth++) {
-        struct buf record;
-        buf_init(&record, TEXT_MAX);
-        buf_add_text(&record, "{\"x\":");
-        for (int i = 0; i < depth; i++)
-            buf_add_char(&record, '[');
-        for (int i = 0; i < depth; i++)
-            buf_add_char(&record, ']');
-        buf_add(&record, slice_make("}", 2));
-        make_long(&text, 1, record.bytes, "");
-        bool fits = depth + 3 <= ENVELOPE_DEPTH_MAX;
-        assert_int_equal(read_text(buf_slice(&text), 1000, 0, &envelope, &cap, why), fits ? ENVELOPE_OK : ENVELOPE_BAD);
+    /* a record's braces are the third level: its member may open 61 more, and a member of the envelope 63 */
+    for (int depth = ENVELOPE_DEPTH_MAX - 3; depth <= ENVELOPE_DEPTH_MAX; depth++) {
+        char nest[2 * ENVELOPE_DEPTH_MAX + 1] = "";
+        char record[sizeof(nest) + 16], extra[sizeof(nest) + 16];
+        memset(nest, '[', (size_t)depth);
+        memset(nest + depth, ']', (size_t)depth);
+        (void)snprintf(record, sizeof(record), "{\"x\":%s}", nest);
+        (void)snprintf(extra, sizeof(extra), ",\"x\":%s", nest);
+        make_long(&text, 1, record, "");
+        enum envelope_verdict expected = depth + 3 <= ENVELOPE_DEPTH_MAX ? ENVELOPE_OK : ENVELOPE_BAD;
+        assert_int_equal(read_text(buf_slice(&text), 1000, 0, &envelope, &cap, why), expected);
         envelope_free(&envelope);
-        buf_free(&record);
+        make_long(&text, 1, "{}", extra);
+        expected = depth + 1 <= ENVELOPE_DEPTH_MAX ? ENVELOPE_OK : ENVELOPE_BAD;
+        assert_int_equal(read_text(buf_slice(&text), 1000, 0, &envelope, &cap, why), expected);
+        envelope_free(&envelope);
     }
 
     make_long(&text, 1, "{}", "");
