@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The longest name and value, and what may stand around them. */
-enum { LINE_MAX_BYTES = INI_NAME_MAX + INI_VALUE_MAX + 64 };
-
 /* The state of one file. */
 struct ini {
     const char *file;
@@ -159,8 +156,6 @@ static bool read_line(struct ini *ini, struct slice line)
     line = slice_trim(line);
     if (line.length == 0 || line.at[0] == '#' || line.at[0] == ';')
         return true;
-    if (line.length > LINE_MAX_BYTES)
-        return complain(ini, "the line is too long");
     return line.at[0] == '[' ? read_heading(ini, line) : read_setting(ini, line);
 }
 
