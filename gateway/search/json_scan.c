@@ -144,7 +144,7 @@ static bool skip_name(struct json_scan *scan)
 }
 
 /* Goes into an array or object. `*inside` is left false when it is empty: it is whole already. */
-static bool open(struct json_scan *scan, struct nest *nest, bool *inside)
+static bool enter(struct json_scan *scan, struct nest *nest, bool *inside)
 {
     bool object = *scan->at++ == '{';
     if (nest->depth == nest->depth_max)
@@ -166,7 +166,7 @@ static bool begin_value(struct json_scan *scan, struct nest *nest, bool *inside)
     switch (scan->at < scan->end ? *scan->at : '\0') {
     case '{':
     case '[':
-        return open(scan, nest, inside);
+        return enter(scan, nest, inside);
     case '"':
         return json_scan_string(scan, &raw);
     case 't':
