@@ -132,21 +132,30 @@ static const struct parameter *find_parameter(const struct work *work, struct sl
     return found;
 }
 
+/* Adds the value that came with a name that was refused. */
+static bool refuse_with_value(const struct work *work, struct slice value)
+{
+    form_show(value, work->error->value, sizeof(work->error->value));
+    work->error->has_value = true;
+    return false;
+}
+
 static bool take_pair(const struct work *work, struct slice piece)
 {
     const char *equals = memchr(piece.at, '=', piece.length);
     size_t name_length = equals != NULL ? (size_t)(equals - piece.at) : piece.length;
+    size_t value_at = equals != NULL ? name_length + 1 : name_length;
+    struct slice value = slice_make(piece.at + value_at, piece.length - value_at);
     const struct parameter *parameter = find_parameter(work, slice_make(piece.at, name_length));
     if (parameter == NULL)
-        return false;
+        return refuse_with_value(work, value);
     struct pairs *pairs = work->pairs;
     if (pairs->count == QUERY_PAIRS_MAX)
         return refuse_count(work, NULL);
     uint16_t *first = &pairs->first[parameter - work->schema->parameters];
     if (*first != 0 && !parameter->repeats)
-        return refuse_count(work, parameter);
-    size_t value_at = equals != NULL ? name_length + 1 : name_length;
-    pairs->pairs[pairs->count].value = slice_make(piece.at + value_at, piece.length - value_at);
+        return refuse_count(work, parameter) || refuse_with_value(work, value);
+    pairs->pairs[pairs->count].value = value;
     pairs->pairs[pairs->count].next = *first;
     *first = (uint16_t)++pairs->count;
     return true;

@@ -80,9 +80,10 @@ void route_land(struct flight *flight, const struct landing *landing)
 
     if (landing->verdict != ASK_OK && starter->on_refund != NULL)
         starter->on_refund(starter);
-    flight_answer(flight, landing, &fetcher->cache);
-    flight->landing = *landing;
+    /* Before anybody hears of it: whoever asks on after its answer came later than the landing. */
     flight->landed_us = loop_now(fetcher->loop);
+    flight->landing = *landing;
+    flight_answer(flight, landing, &fetcher->cache);
     if (landing->verdict != ASK_OK || map_get(fetcher->by_key, flight->key) != flight) {
         route_retire(flight);
         return;
