@@ -28,6 +28,17 @@ void buf_free(struct buf *buf)
     buf_init(buf, buf->max);
 }
 
+void buf_fit(struct buf *buf)
+{
+    if (buf->length == buf->capacity)
+        return;
+    char *bytes = mem_try_resize(buf->bytes, buf->length + 1);
+    if (bytes == NULL)
+        return; /* it stays as large as it was */
+    buf->bytes = bytes;
+    buf->capacity = buf->length;
+}
+
 void buf_take(struct buf *to, struct buf *from)
 {
     assert(to->bytes == NULL);

@@ -20,6 +20,7 @@ struct entry *entry_new(struct slice key, struct buf *body, struct envelope *env
     entry->key = slice_make(key_bytes, key.length);
     buf_init(&entry->body, body->max);
     buf_take(&entry->body, body);
+    buf_fit(&entry->body);
     entry->envelope = *envelope;
     *envelope = (struct envelope){.records = NULL};
     entry->fetched_us = fetched_us;

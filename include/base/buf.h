@@ -27,6 +27,9 @@ void buf_reset(struct buf *buf);
 /* Gives the memory back; the buffer is as after buf_init. */
 void buf_free(struct buf *buf);
 
+/* Gives back the memory beyond the content; for content that is kept. */
+void buf_fit(struct buf *buf);
+
 /* Moves the content of `from` into `to` (which must be empty and without memory); `from` is as after buf_init. */
 void buf_take(struct buf *to, struct buf *from);
 

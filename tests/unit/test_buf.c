@@ -107,6 +107,27 @@ static void json_strings_are_safe(void **state)
     buf_free(&buf);
 }
 
+static void fitting_keeps_the_content(void **state)
+{
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 100000);
+    for (int i = 0; i < 1000; i++)
+        buf_add_char(&buf, 'x');
+    assert_true(buf.capacity > 1000);
+    buf_fit(&buf);
+    assert_int_equal(buf.capacity, 1000);
+    assert_int_equal(buf.length, 1000);
+    buf_add_text(&buf, "y"); /* and it can still grow */
+    assert_true(buf_ok(&buf));
+    assert_int_equal(buf.bytes[999], 'x');
+    assert_int_equal(buf.bytes[1000], 'y');
+    buf_free(&buf);
+    buf_fit(&buf);
+    assert_int_equal(buf.length, 0);
+    buf_free(&buf);
+}
+
 static void taking_empties_the_giver(void **state)
 {
     (void)state;
@@ -202,6 +223,7 @@ int main(void)
         cmocka_unit_test(numbers_are_written_as_printf_would),
         cmocka_unit_test(json_strings_are_safe),
         cmocka_unit_test(json_of_random_bytes_is_json),
+        cmocka_unit_test(fitting_keeps_the_content),
         cmocka_unit_test(taking_empties_the_giver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
