@@ -10,6 +10,7 @@
 #include "app.h"
 
 #include "admin/status.h"
+#include "flow/store.h"
 #include "worker.h"
 
 #include <curl/curl.h>
@@ -78,24 +79,6 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void *on_fetched(void *context, struct fetched *fetched, bool *stored)
-{
-    struct app *app = context;
-    struct entry *entry = entry_new(fetched->key, fetched->body, fetched->envelope, fetched->started_us);
-    *stored = entry != NULL && fetched->store && memory_put(app->memory, entry);
-    return entry;
-}
-
-static void *ref_entry(void *entry)
-{
-    return entry_ref(entry);
-}
-
-static void unref_entry(void *entry)
-{
-    entry_unref(entry);
-}
-
 static bool make_fetcher(struct app *app)
 {
     const struct settings *settings = app->settings;
@@ -120,7 +103,7 @@ static bool make_fetcher(struct app *app)
                 .timeout_us = settings->timeout_us,
             },
     };
-    struct fetcher_cache cache = {.on_fetched = on_fetched, .ref = ref_entry, .unref = unref_entry, .context = app};
+    struct fetcher_cache cache = store_in(app->memory);
     app->fetcher_loop = loop_new(app->clock);
     if (app->fetcher_loop == NULL)
         return false;

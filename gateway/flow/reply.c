@@ -22,47 +22,39 @@ static const char *forward_name(enum forward_reason reason)
     return "none";
 }
 
+/* One member of a RateLimit field: "NAME";A=…;B=…, behind a comma where it is not the first. */
+static void add_limit(struct buf *fields, const char *comma, const char *name, int64_t first, const char *second_name,
+                      int64_t second_us)
+{
+    buf_add_text(fields, comma);
+    buf_add_text(fields, name);
+    buf_add_integer(fields, first);
+    buf_add_text(fields, second_name);
+    buf_add_integer(fields, clock_seconds_up(second_us));
+}
+
 /* RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11), for what the client's policy sets. */
 static void say_quota(struct search *search)
 {
     const struct client_policy *policy = &search->client->policy;
+    const struct quota_view *quota = &search->quota;
+    struct buf *fields = &search->exchange->answer.fields;
+    const char *comma = policy->has_rate ? ", " : "";
     if (!policy->has_rate && !policy->has_misses)
         return;
-    struct buf *fields = &search->exchange->answer.fields;
-    const char *comma = "";
     buf_add_text(fields, "RateLimit-Policy: ");
     if (policy->has_rate) {
-        const struct rate *rate = &policy->rate;
-        int64_t fill_us = (rate->burst * rate->period_us + rate->count - 1) / rate->count;
-        buf_add_text(fields, "\"rate\";q=");
-        buf_add_integer(fields, rate->burst);
-        buf_add_text(fields, ";w=");
-        buf_add_integer(fields, clock_seconds_up(fill_us));
-        comma = ", ";
+        int64_t full = policy->rate.burst * policy->rate.period_us;
+        int64_t fill_us = full / policy->rate.count + (full % policy->rate.count != 0);
+        add_limit(fields, "", "\"rate\";q=", policy->rate.burst, ";w=", fill_us);
     }
-    if (policy->has_misses) {
-        buf_add_text(fields, comma);
-        buf_add_text(fields, "\"misses\";q=");
-        buf_add_integer(fields, policy->misses.limit);
-        buf_add_text(fields, ";w=");
-        buf_add_integer(fields, clock_seconds_up(policy->misses.period_us));
-    }
-    comma = "";
+    if (policy->has_misses)
+        add_limit(fields, comma, "\"misses\";q=", policy->misses.limit, ";w=", policy->misses.period_us);
     buf_add_text(fields, "\r\nRateLimit: ");
-    if (policy->has_rate) {
-        buf_add_text(fields, "\"rate\";r=");
-        buf_add_integer(fields, search->quota.rate_left);
-        buf_add_text(fields, ";t=");
-        buf_add_integer(fields, clock_seconds_up(search->quota.rate_full_us));
-        comma = ", ";
-    }
-    if (policy->has_misses) {
-        buf_add_text(fields, comma);
-        buf_add_text(fields, "\"misses\";r=");
-        buf_add_integer(fields, search->quota.misses_left);
-        buf_add_text(fields, ";t=");
-        buf_add_integer(fields, clock_seconds_up(search->quota.misses_next_us));
-    }
+    if (policy->has_rate)
+        add_limit(fields, "", "\"rate\";r=", quota->rate_left, ";t=", quota->rate_full_us);
+    if (policy->has_misses)
+        add_limit(fields, comma, "\"misses\";r=", quota->misses_left, ";t=", quota->misses_next_us);
     buf_add_text(fields, "\r\n");
 }
 

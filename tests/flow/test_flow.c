@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "flow/flow.h"
+#include "flow/store.h"
 #include "puppet.h"
 
 #include <stdio.h>
@@ -40,24 +41,6 @@ struct house {
     size_t asked;
     char text[64 * 1024]; /* of the last answer: fields, empty line, body */
 };
-
-static void *on_fetched(void *context, struct fetched *fetched, bool *stored)
-{
-    struct house *house = context;
-    struct entry *entry = entry_new(fetched->key, fetched->body, fetched->envelope, fetched->started_us);
-    *stored = entry != NULL && fetched->store && memory_put(house->memory, entry);
-    return entry;
-}
-
-static void *ref_entry(void *entry)
-{
-    return entry_ref(entry);
-}
-
-static void unref_entry(void *entry)
-{
-    entry_unref(entry);
-}
 
 /* A client whose key is its name. */
 static void add_client(struct house *house, const char *name, const struct client_policy *policy, int64_t location)
@@ -130,7 +113,7 @@ static int set_up(void **state)
         .retry_after_max_us = 10 * CLOCK_SECOND,
         .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
     };
-    const struct fetcher_cache cache = {on_fetched, ref_entry, unref_entry, house};
+    const struct fetcher_cache cache = store_in(house->memory);
     house->fetcher =
         fetcher_new(house->loop, &house->puppet.transport, &options, &cache, house->log, metrics_block(house->metrics));
     build_flow(house, 0, 0);
