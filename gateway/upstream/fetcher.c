@@ -15,8 +15,7 @@ static void start_flight(struct fetcher *fetcher, struct ask *ask)
     int64_t now_us = loop_now(fetcher->loop);
 
     flight->number = ++fetcher->came;
-    flight->wait_until_us = now_us + fetcher->options.max_wait_us;
-    flight->latest_us = flight->wait_until_us + 2 * fetcher->options.timeout_us; /* the token's and the call's */
+    route_set_patience(flight, now_us + fetcher->options.max_wait_us);
     flight->timer.on_timer = route_on_timer;
     flight->token_waiter.on_token = route_on_token;
     flight->fetch.on_done = outcome_on_done;
@@ -48,7 +47,7 @@ static void on_ask(struct letter *letter, void *receiver)
         if (flight->state == FLIGHT_LANDED)
             ask_answer(ask, &flight->landing, true, &fetcher->cache);
         else
-            flight_board(flight, ask);
+            route_join(flight, ask);
         return;
     }
     if (ask->on_charge != NULL && !ask->on_charge(ask)) {

@@ -19,6 +19,7 @@ struct flight *flight_new(struct fetcher *fetcher, struct ask *starter)
     flight->last_ask = &flight->asks;
     flight->schema = starter->schema;
     flight->window = starter->window;
+    flight->background = starter->background;
     flight->started_us = CLOCK_NEVER;
     buf_init(&flight->url, URL_MAX);
     flight_board(flight, starter);
@@ -95,12 +96,19 @@ void flight_answer(struct flight *flight, const struct landing *landing, const s
     }
 }
 
+bool flight_goes_before(const struct flight *flight, const struct flight *other)
+{
+    if (flight->background != other->background)
+        return other->background;
+    return flight->number < other->number;
+}
+
 void flight_list_put(struct flight_list *list, struct flight *flight)
 {
     struct flight *before = list->last;
 
     /* From the end: most come last. */
-    while (before != NULL && before->number > flight->number)
+    while (before != NULL && flight_goes_before(flight, before))
         before = before->previous;
     flight->previous = before;
     flight->next = before == NULL ? list->first : before->next;
@@ -134,7 +142,7 @@ size_t flight_list_ahead(const struct flight_list *list, const struct flight *fl
 {
     size_t ahead = list->count;
 
-    for (const struct flight *other = list->last; other != NULL && other->number >= flight->number;
+    for (const struct flight *other = list->last; other != NULL && !flight_goes_before(other, flight);
          other = other->previous)
         ahead--;
     return ahead;

@@ -18,7 +18,8 @@
  * `move` is the only door between states; each state is a list, and one timer of the flight is the state's. At most one
  * flight is at the gate, so the budget's turn cannot be given twice, and one is enough to fetch the token for all.
  *
- * The order of the queue is that of coming; a fairer one takes the place of flight_list. */
+ * The queue is in the order of flight_goes_before: refreshes that nobody waits for stand behind everything else, and
+ * one that an interactive ask joins moves up. Who is called again keeps its place. */
 #include "upstream/route.h"
 
 enum {
@@ -132,6 +133,11 @@ static void refuse(struct flight *flight, int64_t ready_us, const char *why)
     route_fail(flight, ASK_THROTTLED, ready_us - loop_now(fetcher->loop), why);
 }
 
+static void refuse_full(struct flight *flight)
+{
+    refuse(flight, turn_of(flight), "too many searches wait for Nexudus already");
+}
+
 static void refuse_to_wait(struct flight *flight, int64_t ready_us)
 {
     struct fetcher *fetcher = flight->fetcher;
@@ -144,21 +150,52 @@ static void refuse_to_wait(struct flight *flight, int64_t ready_us)
 
 /* Those whose turn is now are in the line only until the end of this turn, or until the login is done: they do not
  * count. */
-static bool is_line_full(const struct flight *flight)
+static bool is_line_full(const struct fetcher *fetcher)
 {
-    const struct fetcher *fetcher = flight->fetcher;
     int64_t now_us = loop_now(fetcher->loop);
-    int64_t before_queue = flights_ahead(flight) - fetcher->options.queue;
+    size_t in_line = fetcher->flights[FLIGHT_QUEUED].count + fetcher->flights[FLIGHT_AT_GATE].count;
+    int64_t beyond = (int64_t)in_line - fetcher->options.queue;
 
-    return before_queue >= 0 && budget_ready_behind(fetcher->budget, now_us, before_queue) > now_us;
+    return beyond >= 0 && budget_ready_behind(fetcher->budget, now_us, beyond) > now_us;
+}
+
+void route_set_patience(struct flight *flight, int64_t wait_until_us)
+{
+    flight->wait_until_us = wait_until_us;
+    flight->latest_us = wait_until_us + 2 * flight->fetcher->options.timeout_us; /* the token's and the call's */
 }
 
 void route_enter(struct flight *flight)
 {
-    if (is_line_full(flight))
-        refuse(flight, turn_of(flight), "too many searches wait for Nexudus already");
-    else
-        route_line_up(flight);
+    struct fetcher *fetcher = flight->fetcher;
+    struct flight *last = fetcher->flights[FLIGHT_QUEUED].last;
+    bool full = is_line_full(fetcher);
+
+    if (full && (last == NULL || !flight_goes_before(flight, last))) {
+        refuse_full(flight);
+        return;
+    }
+    route_line_up(flight);
+    if (full && flight->state == FLIGHT_QUEUED)
+        refuse_full(last);
+}
+
+/* Nobody waited for it so far, so the patience begins now. */
+static void promote(struct flight *flight)
+{
+    flight->background = false;
+    route_set_patience(flight, loop_now(flight->fetcher->loop) + flight->fetcher->options.max_wait_us);
+    if (flight->state != FLIGHT_QUEUED)
+        return;
+    move(flight, FLIGHT_QUEUED);
+    timer_start(flight->fetcher->loop, &flight->timer, flight->wait_until_us);
+}
+
+void route_join(struct flight *flight, struct ask *ask)
+{
+    flight_board(flight, ask);
+    if (flight->background && !ask->background)
+        promote(flight);
 }
 
 void route_line_up(struct flight *flight)

@@ -30,6 +30,7 @@ struct flight {
     struct fetcher *fetcher;
     enum flight_state state;
     uint64_t number;                /* in the order of coming */
+    bool background;                /* nobody in it waits */
     struct flight *next, *previous; /* in the list of its state */
 
     struct ask *asks; /* the first is the starter, who was charged; empty once landed */
@@ -72,7 +73,10 @@ void flight_answer(struct flight *flight, const struct landing *landing, const s
 /* Answers one ask, wherever it is. */
 void ask_answer(struct ask *ask, const struct landing *landing, bool collapsed, const struct fetcher_cache *cache);
 
-/* Flights of one state in the order of their numbers; all zero is empty. */
+/* The order of the queue: what somebody waits for before what nobody waits for, then as they came. */
+bool flight_goes_before(const struct flight *flight, const struct flight *other);
+
+/* Flights of one state in that order; all zero is empty. */
 struct flight_list {
     struct flight *first, *last;
     size_t count;
@@ -81,7 +85,7 @@ struct flight_list {
 void flight_list_put(struct flight_list *list, struct flight *flight);
 void flight_list_remove(struct flight_list *list, struct flight *flight);
 
-/* How many in the list came before this flight, which need not be in it. */
+/* How many in the list go before this flight, which need not be in it. */
 size_t flight_list_ahead(const struct flight_list *list, const struct flight *flight);
 
 #endif

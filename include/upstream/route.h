@@ -50,8 +50,14 @@ static inline int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Into the queue for the first time; refused where the queue is full, too. */
+/* How long it may wait in the queue; the end of everything follows from that. */
+void route_set_patience(struct flight *flight, int64_t wait_until_us);
+
+/* Into the queue for the first time. Where the queue is full, the last in it is refused. */
 void route_enter(struct flight *flight);
+
+/* Somebody else comes aboard. A flight for which nobody waited is from now on one for which somebody waits. */
+void route_join(struct flight *flight, struct ask *ask);
 
 /* Into the queue, by the order of coming; refused where the wait would be too long. */
 void route_line_up(struct flight *flight);

@@ -915,6 +915,118 @@ static void a_turn_that_comes_with_the_last_of_the_patience_is_taken(void **stat
     assert_verdict(second, ASK_OK);
 }
 
+/* Background flights. */
+
+static struct question *ask_behind(struct house *house, const char *name)
+{
+    struct question *question = prepare(house, name);
+
+    question->ask.background = true;
+    question->ask.on_charge = NULL;
+    question->ask.on_refund = NULL;
+    fetcher_ask(house->fetcher, &question->ask);
+    return question;
+}
+
+/* The names that were searched for, from the nth search on, in their order. */
+static void assert_order(const struct house *house, size_t nth, const char *names)
+{
+    for (size_t i = 0; names[i] != '\0'; i++) {
+        const char name[] = {'=', names[i], '&', '\0'};
+        if (strstr(puppet_search(&house->puppet, nth + i)->url, name) == NULL)
+            fail_msg("search %zu is not for %c but %s", nth + i, names[i], puppet_search(&house->puppet, nth + i)->url);
+    }
+}
+
+static void what_nobody_waits_for_goes_last(void **state)
+{
+    struct house *house = *state;
+
+    house->options.budget_count = 1;
+    build(house);
+    warm_up(house);
+    ask(house, "a"); /* takes the turn that is free */
+    ask_behind(house, "x");
+    ask_behind(house, "y");
+    ask(house, "b");
+    settle(house);
+    pass(house, 110 * CLOCK_MILLISECOND);
+    ask(house, "c");
+    pass(house, CLOCK_SECOND);
+    assert_order(house, 1, "abcxy");
+    assert_int_equal(answered(house, ASK_OK), 6);
+}
+
+static void who_joins_what_nobody_waited_for_moves_it_up(void **state)
+{
+    struct house *house = *state;
+
+    house->options.budget_count = 1;
+    build(house);
+    warm_up(house);
+    ask(house, "a");
+    ask_behind(house, "x");
+    struct question *refresh = ask_behind(house, "y");
+    ask(house, "b");
+    settle(house);
+    struct question *joined = ask(house, "y");
+    settle(house);
+    assert_int_equal(house->puppet.searches, 2);
+    ask(house, "c");
+    pass(house, CLOCK_SECOND);
+    assert_order(house, 1, "aybcx");
+    assert_verdict(refresh, ASK_OK);
+    assert_verdict(joined, ASK_OK);
+    assert_true(joined->ask.collapsed);
+    assert_int_equal(joined->charged, 0);
+}
+
+static void a_full_queue_gives_up_what_nobody_waits_for_first(void **state)
+{
+    struct house *house = *state;
+
+    house->options.budget_count = 1;
+    house->options.queue = 3;
+    build(house);
+    warm_up(house);
+    ask(house, "a");
+    struct question *first = ask_behind(house, "x"), *second = ask_behind(house, "y");
+    ask(house, "b");
+    settle(house);
+    ask(house, "c");
+    settle(house);
+    assert_verdict(second, ASK_THROTTLED);
+    assert_int_equal(first->answers, 0);
+    ask(house, "d");
+    settle(house);
+    assert_verdict(first, ASK_THROTTLED);
+    struct question *refused = ask(house, "e");
+    settle(house);
+    assert_verdict(refused, ASK_THROTTLED);
+    pass(house, CLOCK_SECOND);
+    assert_order(house, 1, "abcd");
+}
+
+/* Whoever joins does not inherit a patience that is nearly over. */
+static void the_patience_of_who_joins_a_refresh_begins_then(void **state)
+{
+    struct house *house = *state;
+
+    house->options.budget_interval_us = 8 * CLOCK_SECOND;
+    house->options.budget_count = 1;
+    build(house);
+    ask(house, "a");
+    settle(house);
+    move(house, 4 * CLOCK_SECOND);
+    ask_behind(house, "x");
+    settle(house);
+    move(house, 3 * CLOCK_SECOND);
+    struct question *joined = ask(house, "x");
+    settle(house);
+    pass(house, 2 * CLOCK_SECOND);
+    assert_verdict(joined, ASK_OK);
+}
+
 /* Whatever is asked, and however the puppet behaves: no interval sees more starts than the budget. */
 static void the_budget_is_never_exceeded(void **state)
 {
@@ -1071,6 +1183,10 @@ int main(void)
         TEST(a_full_queue_refuses_with_the_time_it_needs),
         TEST(who_would_wait_too_long_is_told_at_once),
         TEST(a_turn_that_comes_with_the_last_of_the_patience_is_taken),
+        TEST(what_nobody_waits_for_goes_last),
+        TEST(who_joins_what_nobody_waited_for_moves_it_up),
+        TEST(a_full_queue_gives_up_what_nobody_waits_for_first),
+        TEST(the_patience_of_who_joins_a_refresh_begins_then),
         TEST(the_budget_is_never_exceeded),
         TEST(workers_ask_from_their_own_threads),
         TEST(everybody_is_answered_when_the_fetcher_closes),
