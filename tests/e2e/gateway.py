@@ -158,6 +158,20 @@ class Gateway:
         struct.pack_into("q", self._clock, 0, self._moved)
         assert self._moved >= 0
 
+    def moved(self):
+        """Seconds that the clock was moved in all."""
+        return self._moved / 1_000_000
+
+    def search_as_time_moves(self, query="", step=0.5, on_step=None, **fields):
+        """A search whose answer may need time to pass: the clock is moved by `step` seconds until the answer comes."""
+        with self.connect() as connection:
+            connection.send(connection.message(SEARCH + "?" + query, fields=self.fields(**fields)))
+            while not connection.readable(0.02):
+                self.move_time(step)
+                if on_step:
+                    on_step(self.moved())
+            return connection.answer()
+
     def wait_read(self, connections):
         """Until the gateway has taken all that was sent on these connections from the kernel."""
         ours = {connection.sock.getsockname()[1] for connection in connections}

@@ -4,6 +4,7 @@ split anywhere, or be no HTTP at all; everything that was received is given to a
 
 import json
 import re
+import select
 import socket
 import threading
 import urllib.parse
@@ -126,6 +127,10 @@ class Connection:
                 return Answer(status, reason, fields, self._body(method, status, fields))
             assert status != 101, "nobody asked for another protocol"
             self.interim.append(status)
+
+    def readable(self, seconds):
+        """True when something came, or the connection ended, within that time."""
+        return bool(self._buffer) or bool(select.select([self.sock], [], [], seconds)[0])
 
     def closed(self):
         """True when the other side ends the connection without another byte."""
