@@ -54,7 +54,7 @@ const struct option SETTINGS_TABLE[] = {
     NUMBER("cache", "ttl", OPTION_DURATION, 0, ttl_us, "60s", 0, 24 * 3600 * SEC, "How long an answer is fresh."),
     NUMBER("cache", "stale_while_revalidate", OPTION_DURATION, 0, stale_while_revalidate_us, "5m", 0, 30 * 24 * 3600 * SEC, "How long past its ttl an answer is served while it is refreshed."),
     NUMBER("cache", "stale_if_error", OPTION_DURATION, 0, stale_if_error_us, "24h", 0, 30 * 24 * 3600 * SEC, "How long past its ttl an answer is served when Nexudus fails."),
-    NUMBER("cache", "negative_ttl", OPTION_DURATION, OPTION_RESERVED, negative_ttl_us, "5s", 0, 3600 * SEC, "How long a refusal of a query by Nexudus is remembered."),
+    NUMBER("cache", "negative_ttl", OPTION_DURATION, 0, negative_ttl_us, "5s", 0, 3600 * SEC, "How long a refusal of a query by Nexudus is remembered."),
     NUMBER("cache", "window", OPTION_INTEGER, 0, window, "200", 1, 1000, "How many records are asked for at once; 1000: whole sets."),
 
     TEXT("redis", "url", OPTION_RESERVED | OPTION_SECRET, redis_url, "", "The shared store; empty: the embedded store only."),

@@ -85,11 +85,17 @@ static enum step_result fail_uncharged(struct search *search)
                        "this client's upstream searches are spent; what is stored is still served", &extra);
 }
 
-/* Cache-Status of a search that was forwarded and got nothing. */
-static void say_failed_forward(struct search *search)
+/* Cache-Status of a search that got nothing: it was forwarded, or its refusal was remembered. */
+static void say_failure(struct search *search)
 {
     const struct ask *ask = &search->ask;
     struct buf *fields = &search->exchange->answer.fields;
+    if (ask->remembered_us > 0) {
+        buf_add_text(fields, "Cache-Status: nexgate; hit; ttl=");
+        buf_add_integer(fields, clock_seconds_up(ask->remembered_us));
+        buf_add_text(fields, "; detail=negative\r\n");
+        return;
+    }
     buf_add_text(fields, "Cache-Status: nexgate; fwd=");
     buf_add_text(fields, forward_name(search->parts[search->asked_part].reason));
     if (ask->status > 0) {
@@ -131,7 +137,7 @@ enum step_result search_fail_ask(struct search *search)
     if (ask->verdict == ASK_UNCHARGED)
         return fail_uncharged(search);
     search_look_at_quota(search);
-    say_failed_forward(search);
+    say_failure(search);
     search_outcome(search, METRIC_FAILED, "failed");
     switch (ask->verdict) {
     case ASK_THROTTLED:

@@ -31,6 +31,29 @@ static void start_flight(struct fetcher *fetcher, struct ask *ask)
     route_advance(fetcher);
 }
 
+static void answer_unflown(struct fetcher *fetcher, struct ask *ask, const struct landing *landing)
+{
+    ask_answer(ask, landing, false, &fetcher->cache);
+}
+
+/* Without a call: Nexudus refused this very query a moment ago. */
+static bool answer_from_memory(struct fetcher *fetcher, struct ask *ask)
+{
+    int64_t now_us = loop_now(fetcher->loop);
+    const struct refusal *refusal =
+        ask->anew || ask->doubting ? NULL : refusals_find(fetcher->refusals, ask->key, now_us);
+
+    if (refusal == NULL)
+        return false;
+    const struct landing landing = {.verdict = ASK_BAD_QUERY,
+                                    .status = refusal->status,
+                                    .remembered_us = refusal->until_us - now_us,
+                                    .why = refusal->why};
+    counters_add(fetcher->counters, METRIC_UPSTREAM_REMEMBERED, 1);
+    answer_unflown(fetcher, ask, &landing);
+    return true;
+}
+
 static void on_ask(struct letter *letter, void *receiver)
 {
     struct fetcher *fetcher = receiver;
@@ -40,7 +63,7 @@ static void on_ask(struct letter *letter, void *receiver)
     if (fetcher->closing) {
         const struct landing closing = {
             .verdict = ASK_CLOSING, .retry_after_us = ROUTE_RETRY_DEFAULT_US, .why = "the gateway is closing"};
-        ask_answer(ask, &closing, false, &fetcher->cache);
+        answer_unflown(fetcher, ask, &closing);
         return;
     }
     if (flight != NULL && flight_takes(flight, ask)) {
@@ -50,9 +73,11 @@ static void on_ask(struct letter *letter, void *receiver)
             route_join(flight, ask);
         return;
     }
+    if (answer_from_memory(fetcher, ask))
+        return;
     if (ask->on_charge != NULL && !ask->on_charge(ask)) {
         const struct landing uncharged = {.verdict = ASK_UNCHARGED, .why = "the client's searches are spent"};
-        ask_answer(ask, &uncharged, false, &fetcher->cache);
+        answer_unflown(fetcher, ask, &uncharged);
         return;
     }
     if (flight != NULL && flight->state == FLIGHT_LANDED)
@@ -86,6 +111,7 @@ struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, cons
     hash_secret_init(&secret);
     fetcher->by_key = map_new(&secret);
     fetcher->budget = budget_new(options->budget_count, options->budget_interval_us, MARGIN_US);
+    fetcher->refusals = refusals_new(options->negative_ttl_us);
     fetcher->token = token_new(loop, transport, &options->token, log, counters, &fetcher->random);
     fetcher->options.url = NULL; /* the caller's texts may go */
     fetcher->options.token = (struct token_options){0};
@@ -117,6 +143,7 @@ void fetcher_free(struct fetcher *fetcher)
     timer_stop(fetcher->loop, &fetcher->opening);
     token_free(fetcher->token);
     budget_free(fetcher->budget);
+    refusals_free(fetcher->refusals);
     map_free(fetcher->by_key);
     mem_free(fetcher->url);
     mem_free(fetcher);

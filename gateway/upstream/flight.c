@@ -75,6 +75,7 @@ void ask_answer(struct ask *ask, const struct landing *landing, bool collapsed, 
     ask->status = landing->status;
     ask->retry_after_us = landing->retry_after_us;
     ask->cap = landing->cap;
+    ask->remembered_us = landing->remembered_us;
     snprintf(ask->why, sizeof ask->why, "%s", landing->why);
     ask->flight = NULL;
     ask->letter.on_open = on_open;

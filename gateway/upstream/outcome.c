@@ -19,6 +19,7 @@ static void after_ok(struct flight *flight, struct nexudus_answer *answer)
         .store = flight->store,
     };
 
+    refusals_forget(fetcher->refusals, flight->key);
     landing.entry = fetcher->cache.on_fetched(fetcher->cache.context, &fetched, &landing.stored);
     if (landing.entry == NULL)
         route_fail(flight, ASK_OUTAGE, ROUTE_RETRY_DEFAULT_US, "no memory for Nexudus's answer");
@@ -73,6 +74,15 @@ static void after_failure(struct flight *flight, enum ask_verdict verdict, const
     route_land(flight, &landing);
 }
 
+static void after_bad_query(struct flight *flight, struct nexudus_answer *answer)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (flight->store)
+        refusals_keep(fetcher->refusals, flight->key, answer->status, answer->why, loop_now(fetcher->loop));
+    after_failure(flight, ASK_BAD_QUERY, answer);
+}
+
 static const struct {
     enum ask_verdict verdict; /* where nothing better can be done */
     enum metric metric;
@@ -85,7 +95,7 @@ static const struct {
     [NEXUDUS_THROTTLED] = {ASK_THROTTLED, METRIC_UPSTREAM_THROTTLED, false, true, after_throttle},
     [NEXUDUS_UNAUTHORIZED] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, false, false, after_unauthorized},
     [NEXUDUS_FORBIDDEN] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, true, true, NULL},
-    [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, false, NULL},
+    [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, false, after_bad_query},
     [NEXUDUS_BROKEN] = {ASK_BROKEN, METRIC_UPSTREAM_BROKEN, false, true, NULL},
     [NEXUDUS_OUTAGE] = {ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE, false, true, NULL},
     [NEXUDUS_TIMEOUT] = {ASK_TIMEOUT, METRIC_UPSTREAM_TIMEOUT, false, true, NULL},

@@ -45,6 +45,7 @@ struct ask {
     struct window window;
     int64_t came_us;                    /* when the request came */
     bool anew;                          /* joins only a flight whose call started after came_us */
+    bool doubting;                      /* a refusal of this query that is remembered will not do */
     bool store;                         /* false: no-store. A flight is stored when anybody in it wants that */
     bool background;                    /* nobody waits: its flight goes after all that somebody waits for */
     bool (*on_charge)(struct ask *ask); /* fetcher's thread: pays for a new flight; false refuses it */
@@ -60,6 +61,7 @@ struct ask {
     int status;             /* upstream status, 0 when there was none */
     int64_t retry_after_us; /* for the 503s: from now */
     int64_t cap;            /* ASK_CAPPED */
+    int64_t remembered_us;  /* ASK_BAD_QUERY: above 0 when Nexudus was not asked: how much longer it is remembered */
     char why[ENVELOPE_WHY_MAX];
 
     /* private */
@@ -75,6 +77,7 @@ struct fetcher_options {
     int64_t max_wait_us;                      /* in the queue */
     int64_t queue;                            /* flights in the queue */
     int64_t retry_after_max_us;
+    int64_t negative_ttl_us; /* how long a refusal of a query is remembered; 0: not at all */
     struct token_options token;
 };
 

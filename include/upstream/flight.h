@@ -23,6 +23,7 @@ struct landing {
     int status;
     int64_t retry_after_us;
     int64_t cap;
+    int64_t remembered_us;
     const char *why;
 };
 

@@ -9,6 +9,7 @@
 #include "upstream/budget.h"
 #include "upstream/caps.h"
 #include "upstream/flight.h"
+#include "upstream/refusals.h"
 
 struct fetcher {
     struct loop *loop;
@@ -21,6 +22,7 @@ struct fetcher {
     struct mailbox *mailbox;
     struct token *token;
     struct budget *budget;
+    struct refusals *refusals;
     struct random random;
 
     struct map *by_key; /* the newest flight of each key */

@@ -111,6 +111,7 @@ static int set_up(void **state)
         .max_wait_us = 5 * CLOCK_SECOND,
         .queue = 1000,
         .retry_after_max_us = 10 * CLOCK_SECOND,
+        .negative_ttl_us = 5 * CLOCK_SECOND,
         .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
     };
     const struct fetcher_cache cache = store_in(house->memory);
@@ -656,6 +657,46 @@ static void stale_covers_every_failure_of_nexudus(void **state)
     assert_int_equal(ask(house, "poor", "size=5", NULL), 503); /* past the bound */
 }
 
+static void a_refusal_of_a_query_is_remembered(void **state)
+{
+    struct house *house = *state;
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 422, .body = "x"});
+    assert_int_equal(ask(house, "poor", "size=5", NULL), 400);
+    expect(house, "Cache-Status: nexgate; fwd=uri-miss; fwd-status=422\r\n");
+    clock_move(house->clock, 1500 * CLOCK_MILLISECOND);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(ask(house, "poor", i % 2 == 0 ? "SIZE=5&dir=0" : "size=7", NULL), 400);
+        expect(house, "Cache-Status: nexgate; hit; ttl=4; detail=negative\r\n");
+        expect(house, "\"misses\";r=2;");
+        expect(house, "Nexudus answered 422");
+    }
+    assert_int_equal(house->puppet.searches, 1);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_REMEMBERED), 5);
+    clock_move(house->clock, 3500 * CLOCK_MILLISECOND);
+    assert_int_equal(ask(house, "free", "size=5", NULL), 200);
+    assert_int_equal(house->puppet.searches, 2);
+}
+
+static void request_directives_win_over_a_remembered_refusal(void **state)
+{
+    static const char *const STRICT[] = {"Cache-Control: no-cache", "Cache-Control: max-age=60",
+                                         "Cache-Control: min-fresh=1"};
+    struct house *house = *state;
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 400});
+    assert_int_equal(ask(house, "free", "", "Cache-Control: no-store"), 400);
+    for (size_t i = 0; i < sizeof(STRICT) / sizeof(STRICT[0]); i++) {
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 400});
+        assert_int_equal(ask(house, "free", "", i == 0 ? NULL : STRICT[i]), 400); /* no-store kept nothing */
+        expect(house, "fwd-status=400");
+    }
+    assert_int_equal(ask(house, "free", "", NULL), 400);
+    expect(house, "detail=negative");
+    assert_int_equal(ask(house, "free", "", "Cache-Control: no-cache, no-store"), 200);
+    clock_move(house->clock, 2 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "", NULL), 200); /* it was answered since: nothing of the refusal is left */
+    assert_int_equal(house->puppet.searches, 6);
+}
+
 static void a_hot_window_is_refreshed_before_it_expires(void **state)
 {
     struct house *house = *state;
@@ -698,6 +739,8 @@ int main(void)
         TEST(a_failed_refresh_is_tried_again_later_and_not_at_once),
         TEST(request_directives_win_over_staleness),
         TEST(stale_covers_every_failure_of_nexudus),
+        TEST(a_refusal_of_a_query_is_remembered),
+        TEST(request_directives_win_over_a_remembered_refusal),
         TEST(a_hot_window_is_refreshed_before_it_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
