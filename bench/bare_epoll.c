@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The yardstick: the least a server can do. One thread, one epoll loop, one recv and one writev per request, the same bytes for
- * everybody, nothing parsed but the end of the head. usage: bare_epoll PORT FILE (FILE holds the whole response). */
+/* The yardstick: the least a server can do. One thread, one epoll loop, one recv and one writev per request, the same
+ * bytes for everybody, nothing parsed but the end of the head. usage: bare_epoll PORT FILE [once]
+ * FILE holds the whole response; with `once` each connection ends after its first answer. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +36,11 @@ static void load(const char *path)
     head_length = (size_t)(end - response) + 4;
 }
 
-static int listen_on(int port)
+static int listen_on(const char *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int one = 1;
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -47,8 +51,20 @@ static int listen_on(int port)
     return descriptor;
 }
 
-/* False when the connection is over. A request is answered for each end of a head; the answer always fits the socket's buffer here. */
-static int serve(int descriptor)
+static void accept_all(int listener, int epoll)
+{
+    int one = 1;
+    int descriptor;
+    while ((descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+        epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+    }
+}
+
+/* False when the connection is over. A request is answered for each end of a head; the answer always fits the socket's
+ * buffer here. */
+static bool serve(int descriptor, bool once)
 {
     static char bytes[READ_MAX];
     ssize_t got = recv(descriptor, bytes, sizeof(bytes), 0);
@@ -56,20 +72,20 @@ static int serve(int descriptor)
         return got < 0 && errno == EAGAIN;
     for (char *at = bytes; (at = memmem(at, (size_t)(bytes + got - at), "\r\n\r\n", 4)) != NULL; at += 4) {
         struct iovec parts[2] = {{response, head_length}, {response + head_length, response_length - head_length}};
-        if (writev(descriptor, parts, 2) != (ssize_t)response_length)
-            return 0;
+        if (writev(descriptor, parts, 2) != (ssize_t)response_length || once)
+            return false;
     }
-    return 1;
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: bare_epoll PORT FILE\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: bare_epoll PORT FILE [once]\n");
         return 2;
     }
     load(argv[2]);
-    int listener = listen_on(atoi(argv[1]));
+    int listener = listen_on(argv[1]);
     int epoll = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
@@ -78,17 +94,10 @@ int main(int argc, char **argv)
         int count = epoll_wait(epoll, events, EVENTS, -1);
         for (int i = 0; i < count; i++) {
             int descriptor = events[i].data.fd;
-            if (descriptor != listener) {
-                if (!serve(descriptor))
-                    close(descriptor);
-                continue;
-            }
-            int one = 1;
-            while ((descriptor = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-                setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-                event = (struct epoll_event){.events = EPOLLIN, .data.fd = descriptor};
-                epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
-            }
+            if (descriptor == listener)
+                accept_all(listener, epoll);
+            else if (!serve(descriptor, argc == 4))
+                close(descriptor);
         }
     }
 }
