@@ -5,12 +5,14 @@
 #   make demo          the simulator, nexgate and a walk through what it does (ONCE=1: exit after the walk)
 #   make deps          install what is missing
 #   make unit | flow | e2e | lint | tsan      one suite
+#   make fuzz          every fuzzer for a minute (TIME=600: for ten)
 #
 # A variant is a build with other flags in a folder of its own:
 #   release   build/            what is shipped
 #   check     build/check/      clock that tests can move, address and undefined-behaviour sanitizers
 #   race      build/race/       the same clock, thread sanitizer
 #   moved     build/moved/      the same clock, no sanitizer (for valgrind and quick runs)
+#   fuzz      build/fuzz/       clang with coverage for libFuzzer
 
 VARIANT ?= release
 CC      ?= gcc
@@ -20,6 +22,7 @@ BUILD-release := build
 BUILD-check   := build/check
 BUILD-race    := build/race
 BUILD-moved   := build/moved
+BUILD-fuzz    := build/fuzz
 BUILD         := $(BUILD-$(VARIANT))
 
 CFLAGS-release := -O2 -D_FORTIFY_SOURCE=3
@@ -27,6 +30,7 @@ CFLAGS-check   := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fn
 # gcc sees ghosts between the sanitizer's calls; the other variants ask for uninitialised values.
 CFLAGS-race    := -O1 -fsanitize=thread -fno-omit-frame-pointer -DNEXGATE_MOVABLE_CLOCK -Wno-error=maybe-uninitialized
 CFLAGS-moved   := -O1 -DNEXGATE_MOVABLE_CLOCK
+CFLAGS-fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DNEXGATE_MOVABLE_CLOCK
 
 PACKAGES := libevent_core libcurl jansson hiredis libcrypto libxxhash
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wpointer-arith \
@@ -58,6 +62,7 @@ LIBRARY := $(filter-out $(BUILD)/obj/gateway/main.o,$(OBJECTS)) $(BUILD)/obj/mad
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FLOW_TESTS := $(patsubst tests/flow/%.c,$(BUILD)/flow/%,$(wildcard tests/flow/test_*.c))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FLOW_PARTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(wildcard tests/flow/test_*.c),$(wildcard tests/flow/*.c)))
 
 .DELETE_ON_ERROR:
@@ -103,7 +108,14 @@ test: deps
 unit flow e2e lint tsan: deps
 	@tests/run.sh $@
 
-.PHONY: unit-programs flow-programs
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
+	$(call quiet,FUZZ)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(ALL_LIBS)
+
+.PHONY: unit-programs flow-programs fuzz-programs fuzz
+fuzz-programs: $(FUZZERS)
+fuzz: deps
+	@tests/fuzz/run.sh
+
 unit-programs: $(UNIT_TESTS)
 flow-programs: $(FLOW_TESTS)
 

@@ -118,8 +118,18 @@ suite_tsan() {
     pytest_run "end to end, concurrency (race)" build/race/nexgate tests/e2e -m concurrency
 }
 
+suite_fuzz() {
+    note "== fuzz (a few seconds each; make fuzz for longer)"
+    TIME=5 tests/fuzz/run.sh >"$log/out" 2>&1
+    local good bad
+    good=$(sed -n 's/^\([0-9]*\) passed.*/\1/p' "$log/out")
+    bad=$(sed -n 's/.* \([0-9]*\) failed$/\1/p' "$log/out")
+    [ "${bad:-1}" -eq 0 ] || cat "$log/out"
+    count "fuzzers" "${good:-0}" "${bad:-1}"
+}
+
 if [ $# -eq 0 ]; then
-    set -- lint unit flow e2e tsan
+    set -- lint unit flow e2e tsan fuzz
 fi
 for suite in "$@"; do
     "suite_$suite"

@@ -51,6 +51,8 @@ bool units_integer(struct slice text, int64_t *number)
 /* Splits digits from the unit behind them; both must be there. */
 static bool split(struct slice text, struct slice *digits, struct slice *unit)
 {
+    if (text.length == 0)
+        return false;
     size_t count = 0;
     while (count < text.length && text.at[count] >= '0' && text.at[count] <= '9')
         count++;

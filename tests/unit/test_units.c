@@ -150,14 +150,24 @@ static void nothing_else_is_read(void **state)
     }
 }
 
+/* Found by fuzz_config: an empty setting is a slice without an address. */
+static void nothing_is_no_number(void **state)
+{
+    (void)state;
+    const struct slice nothing = {NULL, 0};
+    int64_t number, period_us;
+    assert_false(units_integer(nothing, &number));
+    assert_false(units_duration(nothing, &number));
+    assert_false(units_size(nothing, &number));
+    assert_false(units_rate(nothing, &number, &period_us));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers),
-        cmocka_unit_test(durations_and_sizes),
-        cmocka_unit_test(rates),
-        cmocka_unit_test(printed_as_they_are_written),
-        cmocka_unit_test(what_is_printed_is_read_back),
+        cmocka_unit_test(nothing_is_no_number),        cmocka_unit_test(integers),
+        cmocka_unit_test(durations_and_sizes),         cmocka_unit_test(rates),
+        cmocka_unit_test(printed_as_they_are_written), cmocka_unit_test(what_is_printed_is_read_back),
         cmocka_unit_test(nothing_else_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
