@@ -92,6 +92,8 @@ static bool make_fetcher(struct app *app)
         .max_wait_us = settings->max_wait_us,
         .queue = settings->queue,
         .retry_after_max_us = settings->retry_after_max_us,
+        .breaker_percent = settings->breaker_failures,
+        .breaker_probe_us = settings->breaker_probe_us,
         .negative_ttl_us = settings->negative_ttl_us,
         .token =
             {

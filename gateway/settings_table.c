@@ -47,8 +47,8 @@ const struct option SETTINGS_TABLE[] = {
     NUMBER("nexudus", "max_wait", OPTION_DURATION, 0, max_wait_us, "5s", 0, 300 * SEC, "How long a search may wait for its turn to be sent."),
     NUMBER("nexudus", "queue", OPTION_INTEGER, 0, queue, "1000", 1, 1000000, "How many searches may wait for their turn."),
     NUMBER("nexudus", "retry_after_max", OPTION_DURATION, 0, retry_after_max_us, "10s", 100 * MS, 3600 * SEC, "The longest pause that Nexudus's Retry-After can cause."),
-    NUMBER("nexudus", "breaker_failures", OPTION_SHARE, OPTION_RESERVED, breaker_failures, "50%", 1, 100, "The share of failing calls that opens the breaker."),
-    NUMBER("nexudus", "breaker_probe", OPTION_DURATION, OPTION_RESERVED, breaker_probe_us, "5s", 100 * MS, 3600 * SEC, "How often an open breaker lets a call through."),
+    NUMBER("nexudus", "breaker_failures", OPTION_SHARE, 0, breaker_failures, "50%", 1, 100, "The share of failing calls that opens the breaker."),
+    NUMBER("nexudus", "breaker_probe", OPTION_DURATION, 0, breaker_probe_us, "5s", 100 * MS, 3600 * SEC, "How often an open breaker lets a call through."),
 
     NUMBER("cache", "memory", OPTION_SIZE, 0, memory_bytes, "64mb", 0, 1024 * GB, "Memory for stored windows, overhead included; 0: none."),
     NUMBER("cache", "ttl", OPTION_DURATION, 0, ttl_us, "60s", 0, 24 * 3600 * SEC, "How long an answer is fresh."),

@@ -87,6 +87,8 @@ static void answer_status(struct status *status, struct exchange *exchange)
     put_member(out, "pause_ms", view.pause_us / CLOCK_MILLISECOND);
     put_member(out, "logins", metrics_read(parts->metrics, METRIC_LOGINS));
     put_member(out, "refreshes", metrics_read(parts->metrics, METRIC_REFRESHES));
+    put_member(out, "breaker_wait_ms", view.breaker_wait_us / CLOCK_MILLISECOND);
+    buf_format(out, ",\"breaker\":\"%s\"", breaker_state_name(view.breaker));
     buf_format(out, ",\"token_good\":%s,\"token_failing\":%s}}\n", view.token_good ? "true" : "false",
                view.token_failing ? "true" : "false");
     exchange->answer.status = 200;

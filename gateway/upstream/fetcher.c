@@ -111,6 +111,8 @@ struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, cons
     hash_secret_init(&secret);
     fetcher->by_key = map_new(&secret);
     fetcher->budget = budget_new(options->budget_count, options->budget_interval_us, MARGIN_US);
+    breaker_init(&fetcher->breaker, options->breaker_percent, options->breaker_probe_us);
+    route_show_breaker(fetcher);
     fetcher->refusals = refusals_new(options->negative_ttl_us);
     fetcher->token = token_new(loop, transport, &options->token, log, counters, &fetcher->random);
     fetcher->options.url = NULL; /* the caller's texts may go */
@@ -158,11 +160,14 @@ void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view)
 {
     struct token_view token;
 
+    int64_t now_us = loop_now(fetcher->loop);
     token_look(fetcher->token, &token);
     *view = (struct fetcher_view){
         .token_good = token.has_token,
         .token_failing = token.failing,
-        .pause_us = later(fetcher->paused_until_us - loop_now(fetcher->loop), 0),
+        .pause_us = later(fetcher->paused_until_us - now_us, 0),
+        .breaker = (enum breaker_state)fetcher->breaker_state,
+        .breaker_wait_us = later(fetcher->breaker_until_us - now_us, 0),
         .queued = fetcher->queued,
         .flights = fetcher->open,
     };

@@ -88,17 +88,18 @@ static const struct {
     enum metric metric;
     bool proves_token;                                                  /* only a good token is answered like this */
     bool is_trouble;                                                    /* the log shall know */
+    bool is_failure;                                                    /* the breaker shall know */
     void (*then)(struct flight *flight, struct nexudus_answer *answer); /* NULL: after_failure */
 } outcomes[] = {
-    [NEXUDUS_OK] = {ASK_OK, METRIC_UPSTREAM_OK, true, false, after_ok},
-    [NEXUDUS_CAPPED] = {ASK_CAPPED, METRIC_UPSTREAM_OK, true, false, NULL},
-    [NEXUDUS_THROTTLED] = {ASK_THROTTLED, METRIC_UPSTREAM_THROTTLED, false, true, after_throttle},
-    [NEXUDUS_UNAUTHORIZED] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, false, false, after_unauthorized},
-    [NEXUDUS_FORBIDDEN] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, true, true, NULL},
-    [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, false, after_bad_query},
-    [NEXUDUS_BROKEN] = {ASK_BROKEN, METRIC_UPSTREAM_BROKEN, false, true, NULL},
-    [NEXUDUS_OUTAGE] = {ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE, false, true, NULL},
-    [NEXUDUS_TIMEOUT] = {ASK_TIMEOUT, METRIC_UPSTREAM_TIMEOUT, false, true, NULL},
+    [NEXUDUS_OK] = {ASK_OK, METRIC_UPSTREAM_OK, true, false, false, after_ok},
+    [NEXUDUS_CAPPED] = {ASK_CAPPED, METRIC_UPSTREAM_OK, true, false, false, NULL},
+    [NEXUDUS_THROTTLED] = {ASK_THROTTLED, METRIC_UPSTREAM_THROTTLED, false, true, false, after_throttle},
+    [NEXUDUS_UNAUTHORIZED] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, false, false, false, after_unauthorized},
+    [NEXUDUS_FORBIDDEN] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, true, true, false, NULL},
+    [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, false, false, after_bad_query},
+    [NEXUDUS_BROKEN] = {ASK_BROKEN, METRIC_UPSTREAM_BROKEN, false, true, true, NULL},
+    [NEXUDUS_OUTAGE] = {ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE, false, true, true, NULL},
+    [NEXUDUS_TIMEOUT] = {ASK_TIMEOUT, METRIC_UPSTREAM_TIMEOUT, false, true, true, NULL},
 };
 
 /* Once for each change of the weather, not for each call. */
@@ -115,6 +116,18 @@ static void tell(struct fetcher *fetcher, const struct nexudus_answer *answer, c
     }
 }
 
+static void tell_breaker(struct flight *flight, bool failed)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    bool changed = breaker_end(&fetcher->breaker, flight->probing, failed, loop_now(fetcher->loop));
+
+    route_show_breaker(fetcher);
+    if (changed && failed)
+        log_say(fetcher->log, LOG_LEVEL_WARN, "the breaker opens: too many of the latest calls to Nexudus failed");
+    else if (changed)
+        log_say(fetcher->log, LOG_LEVEL_INFO, "the breaker closes: its probe was answered");
+}
+
 void outcome_on_done(struct fetch *fetch)
 {
     struct flight *flight = MEM_OUTER(fetch, struct flight, fetch);
@@ -125,6 +138,7 @@ void outcome_on_done(struct fetch *fetch)
     flight->status = answer.status;
     counters_add(fetcher->counters, outcomes[answer.verdict].metric, 1);
     tell(fetcher, &answer, fetch->error);
+    tell_breaker(flight, outcomes[answer.verdict].is_failure);
     if (outcomes[answer.verdict].proves_token)
         token_worked(fetcher->token, flight->generation);
     if (answer.cap > 0)

@@ -4,7 +4,7 @@
  *                 ask, paid for
  *                      │ line_up          (line full, or the wait would be too long: THROTTLED)
  *                      ▼
- *   ┌──────────────► QUEUED ────────────── patience over ──────────────────────────► THROTTLED, OUTAGE
+ *   ┌──────────────► QUEUED ────────────── patience over, or the breaker is open ──► THROTTLED, OUTAGE
  *   │                  │ advance: first in line, and the budget allows a call
  *   │                  ▼
  *   │   pause begun  AT_GATE ───────────── no token, or not in time ───────────────► OUTAGE, REFUSED, TIMEOUT
@@ -231,13 +231,35 @@ static bool may_call(const struct fetcher *fetcher)
 {
     int64_t now_us = loop_now(fetcher->loop);
 
-    return budget_ready_at(fetcher->budget, now_us) <= now_us && !(fetcher->on_probation && fetcher->probe != NULL);
+    return breaker_allows(&fetcher->breaker, now_us) && budget_ready_at(fetcher->budget, now_us) <= now_us &&
+           !(fetcher->on_probation && fetcher->probe != NULL);
+}
+
+void route_show_breaker(struct fetcher *fetcher)
+{
+    enum breaker_state state = fetcher->breaker.state;
+
+    fetcher->breaker_until_us = state == BREAKER_CLOSED ? 0 : fetcher->breaker.next_probe_us;
+    fetcher->breaker_state = state;
+    counters_set(fetcher->counters, METRIC_BREAKER_STATE, state);
+}
+
+static void turn_away(struct fetcher *fetcher)
+{
+    struct flight *flight;
+    int64_t wait_us = breaker_wait(&fetcher->breaker, loop_now(fetcher->loop));
+
+    while ((flight = fetcher->flights[FLIGHT_QUEUED].first) != NULL) {
+        counters_add(fetcher->counters, METRIC_BREAKER_REFUSED, 1);
+        route_fail(flight, ASK_OUTAGE, wait_us, "Nexudus fails too often; it is left alone until the next probe");
+    }
 }
 
 void route_advance(struct fetcher *fetcher)
 {
+    if (!breaker_allows(&fetcher->breaker, loop_now(fetcher->loop)))
+        turn_away(fetcher);
     struct flight *flight = fetcher->flights[FLIGHT_QUEUED].first;
-
     if (flight == NULL || fetcher->flights[FLIGHT_AT_GATE].count > 0 || fetcher->closing)
         return;
     int64_t now_us = loop_now(fetcher->loop);
@@ -302,6 +324,8 @@ static void depart(struct flight *flight, const struct token_answer *token)
 
     move(flight, FLIGHT_CALLING);
     budget_start(fetcher->budget, now_us);
+    flight->probing = breaker_start(&fetcher->breaker, now_us);
+    route_show_breaker(fetcher);
     counters_add(fetcher->counters, METRIC_UPSTREAM_SEARCHES, 1);
     if (fetcher->on_probation)
         fetcher->probe = flight;

@@ -11,6 +11,7 @@
 #include "io/mailbox.h"
 #include "search/page.h"
 #include "search/schema.h"
+#include "upstream/breaker.h"
 #include "upstream/nexudus.h"
 #include "upstream/token.h"
 
@@ -77,6 +78,8 @@ struct fetcher_options {
     int64_t max_wait_us;                      /* in the queue */
     int64_t queue;                            /* flights in the queue */
     int64_t retry_after_max_us;
+    int64_t breaker_percent; /* the share of failing calls that opens the breaker; 0: none does */
+    int64_t breaker_probe_us;
     int64_t negative_ttl_us; /* how long a refusal of a query is remembered; 0: not at all */
     struct token_options token;
 };
@@ -111,6 +114,8 @@ int64_t fetcher_cap(const struct fetcher *fetcher, const struct schema *schema);
 struct fetcher_view {
     bool token_good, token_failing; /* a login worked / the last one failed */
     int64_t pause_us;               /* what is left of a throttle's pause */
+    enum breaker_state breaker;
+    int64_t breaker_wait_us; /* until the next probe may start */
     int64_t queued, flights;
 };
 void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view);

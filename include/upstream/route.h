@@ -22,6 +22,7 @@ struct fetcher {
     struct mailbox *mailbox;
     struct token *token;
     struct budget *budget;
+    struct breaker breaker;
     struct refusals *refusals;
     struct random random;
 
@@ -37,6 +38,7 @@ struct fetcher {
     struct cap_table caps;
     atomic_int_least64_t queued, open; /* numbers of flights */
     atomic_int_least64_t paused_until_us;
+    atomic_int_least64_t breaker_state, breaker_until_us; /* for those on other threads */
 };
 
 /* Where Nexudus does not say when to come again. */
@@ -67,9 +69,12 @@ void route_line_up(struct flight *flight);
 /* Refuses those in the queue who would outwait their patience: a pause has begun. */
 void route_clear_line(struct fetcher *fetcher);
 
-/* Takes the first in line on if a call may start now. To be called whenever the line, the gate, the budget or the probe
- * has changed. */
+/* Takes the first in line on if a call may start now; while the breaker is open, everybody in line is told so. To be
+ * called whenever the line, the gate, the budget, the probe or the breaker has changed. */
 void route_advance(struct fetcher *fetcher);
+
+/* Lets other threads see the breaker as it is now. */
+void route_show_breaker(struct fetcher *fetcher);
 
 /* Answers everybody aboard; takes the landing's reference. */
 void route_land(struct flight *flight, const struct landing *landing);

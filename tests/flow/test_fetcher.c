@@ -915,6 +915,135 @@ static void a_turn_that_comes_with_the_last_of_the_patience_is_taken(void **stat
     assert_verdict(second, ASK_OK);
 }
 
+/* The breaker. */
+
+static void open_breaker(struct house *house)
+{
+    house->options.breaker_percent = 50;
+    house->options.breaker_probe_us = 5 * CLOCK_SECOND;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 10; i++) {
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+        ask_number(house, i);
+        pass(house, 15 * CLOCK_MILLISECOND);
+    }
+}
+
+static struct fetcher_view look(const struct house *house)
+{
+    struct fetcher_view view;
+
+    fetcher_look(house->fetcher, &view);
+    assert_int_equal(metrics_read(house->metrics, METRIC_BREAKER_STATE), view.breaker);
+    return view;
+}
+
+static void an_open_breaker_refuses_at_once_and_says_when(void **state)
+{
+    struct house *house = *state;
+
+    open_breaker(house);
+    assert_int_equal(house->puppet.searches, 1 + 9); /* the tenth was not called: 9 of 10 had failed */
+    assert_verdict(&house->questions[10], ASK_OUTAGE);
+    assert_int_equal(count_in_log(house, "the breaker opens"), 1);
+    move(house, CLOCK_SECOND);
+    struct question *refused = ask(house, "a");
+    settle(house);
+    assert_verdict(refused, ASK_OUTAGE);
+    assert_int_equal(refused->charged, 0);
+    assert_int_equal(refused->ask.status, 0);
+    assert_int_equal(look(house).breaker, BREAKER_OPEN);
+    assert_int_equal(refused->ask.retry_after_us, look(house).breaker_wait_us);
+    assert_int_equal(metrics_read(house->metrics, METRIC_BREAKER_REFUSED), 2);
+
+    move(house, refused->ask.retry_after_us - 1);
+    struct question *early = ask(house, "a");
+    settle(house);
+    assert_verdict(early, ASK_OUTAGE);
+    move(house, 1); /* it was the truth */
+    house->puppet.search_script = (struct puppet_script){.count = 0};
+    struct question *probe = ask(house, "a");
+    settle(house);
+    assert_verdict(probe, ASK_OK);
+    assert_int_equal(look(house).breaker, BREAKER_CLOSED);
+    assert_int_equal(look(house).breaker_wait_us, 0);
+    assert_int_equal(count_in_log(house, "the breaker closes"), 1);
+    struct question *fine = ask(house, "b");
+    settle(house);
+    assert_verdict(fine, ASK_OK);
+}
+
+static void one_probe_at_a_time_and_the_others_do_not_wait_for_it(void **state)
+{
+    struct house *house = *state;
+
+    open_breaker(house);
+    size_t before = house->puppet.searches;
+    house->puppet.hold_searches = true;
+    for (int round = 1; round <= 3; round++) {
+        move(house, 5 * CLOCK_SECOND);
+        struct question *probe = ask(house, "a"), *other = ask(house, "b");
+        settle(house);
+        struct question *late = ask(house, "c");
+        settle(house);
+        assert_int_equal(house->puppet.searches, before + (size_t)round);
+        assert_int_equal(look(house).breaker, BREAKER_HALF_OPEN);
+        assert_verdict(other, ASK_OUTAGE);
+        assert_verdict(late, ASK_OUTAGE);
+        assert_int_equal(late->ask.retry_after_us, 5 * CLOCK_SECOND);
+        assert_int_equal(probe->answers, 0);
+        puppet_next_search(&house->puppet, (struct puppet_answer){.outcome = FETCH_CUT});
+        house->puppet.search_script.next = house->puppet.search_script.count - 1;
+        puppet_release(&house->puppet);
+        settle(house);
+        assert_verdict(probe, ASK_BROKEN);
+        assert_int_equal(look(house).breaker, BREAKER_OPEN);
+    }
+    assert_int_equal(count_in_log(house, "the breaker opens"), 1);
+}
+
+static void who_waits_when_the_breaker_opens_is_told(void **state)
+{
+    struct house *house = *state;
+
+    house->options.breaker_percent = 50;
+    house->options.breaker_probe_us = 5 * CLOCK_SECOND;
+    build(house);
+    warm_up(house);
+    house->puppet.hold_searches = true;
+    for (size_t i = 0; i < 30; i++) /* ten are called, twenty wait */
+        ask_number(house, i);
+    settle(house);
+    for (size_t i = 0; i < 10; i++)
+        puppet_next_search(&house->puppet, (struct puppet_answer){.outcome = FETCH_UNREACHABLE});
+    puppet_release(&house->puppet);
+    settle(house);
+    assert_int_equal(answered(house, ASK_OUTAGE), 30);
+    assert_int_equal(house->puppet.searches, 11);
+}
+
+/* Nexudus is there as long as it says no, or not so often. */
+static void throttles_and_refusals_do_not_open_the_breaker(void **state)
+{
+    static const int statuses[] = {409, 400, 401, 403, 422, 503};
+    struct house *house = *state;
+
+    house->options.breaker_percent = 50;
+    house->options.breaker_probe_us = 5 * CLOCK_SECOND;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 60; i++) {
+        int status = statuses[i % (sizeof statuses / sizeof statuses[0])];
+        puppet_next_search(&house->puppet,
+                           (struct puppet_answer){.status = status, .says_retry = true, .retry_after_us = 0});
+        ask_number(house, i);
+        pass(house, CLOCK_SECOND);
+    }
+    assert_int_equal(look(house).breaker, BREAKER_CLOSED);
+    assert_int_equal(answered(house, ASK_OUTAGE), 0);
+}
+
 /* Background flights. */
 
 static struct question *ask_behind(struct house *house, const char *name)
@@ -1183,6 +1312,10 @@ int main(void)
         TEST(a_full_queue_refuses_with_the_time_it_needs),
         TEST(who_would_wait_too_long_is_told_at_once),
         TEST(a_turn_that_comes_with_the_last_of_the_patience_is_taken),
+        TEST(an_open_breaker_refuses_at_once_and_says_when),
+        TEST(one_probe_at_a_time_and_the_others_do_not_wait_for_it),
+        TEST(who_waits_when_the_breaker_opens_is_told),
+        TEST(throttles_and_refusals_do_not_open_the_breaker),
         TEST(what_nobody_waits_for_goes_last),
         TEST(who_joins_what_nobody_waited_for_moves_it_up),
         TEST(a_full_queue_gives_up_what_nobody_waits_for_first),
