@@ -52,7 +52,7 @@ def digest(key):
 
 
 class Gateway:
-    """`settings` is {"section.name": value}, `clients` {name: {setting: value}}. A client "alpha" is always there, and asks
+    """`settings` is {"section.name": value} (None: not there), `clients` {name: {setting: value}}. A client "alpha" is always there, and asks
     where nobody else is named. `key_of[name]` is a client's API key."""
 
     def __init__(self, folder, simulator, settings=None, clients=None, variables=None):
@@ -233,6 +233,8 @@ class Gateway:
         for name, value in settings.items():
             section, _, setting = name.partition(".")
             sections.setdefault(section, {})[setting] = value
+            if value is None:
+                del sections[section][setting]
         for name, values in clients.items():
             self.key_of[name] = make_key()
             sections[f"client {name}"] = {"key": digest(self.key_of[name])} | values

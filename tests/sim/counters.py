@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 
-RECENT_MAX = 1000
+RECENT_MAX = 20_000
 SECRET_HEADERS = ("authorization", "cookie")
 
 
