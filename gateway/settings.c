@@ -3,10 +3,9 @@
  * Must not start anything. */
 #include "settings.h"
 
-#include "base/codec.h"
 #include "base/ini.h"
 #include "base/nearest.h"
-#include "front/listener.h"
+#include "settings_check.h"
 #include "settings_client.h"
 #include "settings_table.h"
 
@@ -21,13 +20,14 @@ struct reader {
     struct settings *settings;
     struct complaints *complaints;
     const char *file;
-    bool seen[SETTINGS_ROWS_MAX]; /* by row of the table */
+    bool has_seen_any;
+    size_t lines[SETTINGS_ROWS_MAX]; /* by row of the table; 0: not given yet */
 
     bool in_client; /* a [client NAME] section is open */
     char client_name[CLIENT_NAME_MAX + 1];
     size_t client_line;
     struct client_settings client;
-    bool client_seen[SETTINGS_ROWS_MAX];
+    size_t client_lines[SETTINGS_ROWS_MAX];
 };
 
 /* Ends the open client section, if any. */
@@ -66,7 +66,7 @@ static void open_client(struct reader *reader, const struct ini_line *line)
     reader->in_client = true;
     reader->client_line = line->line;
     snprintf(reader->client_name, sizeof(reader->client_name), "%.*s", (int)name.length, name.at);
-    memset(reader->client_seen, 0, sizeof(reader->client_seen));
+    memset(reader->client_lines, 0, sizeof(reader->client_lines));
     options_defaults(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client);
 }
 
@@ -104,7 +104,7 @@ struct target {
     size_t count;
     struct slice section;
     void *values;
-    bool *seen;
+    size_t *lines;
 };
 
 static void complain_unknown(struct reader *reader, const struct ini_line *line, const struct target *target)
@@ -158,10 +158,10 @@ static void set_row(struct reader *reader, const struct ini_line *line, const st
 
 static void on_setting(struct reader *reader, const struct ini_line *line)
 {
-    struct target target = {SETTINGS_TABLE, SETTINGS_COUNT, line->section, reader->settings, reader->seen};
+    struct target target = {SETTINGS_TABLE, SETTINGS_COUNT, line->section, reader->settings, reader->lines};
     if (reader->in_client)
         target = (struct target){SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, slice_of("client NAME"), &reader->client,
-                                 reader->client_seen};
+                                 reader->client_lines};
     bool from_file;
     const struct option *row = find_row(&target, line->name, &from_file);
     if (row == NULL) {
@@ -169,81 +169,23 @@ static void on_setting(struct reader *reader, const struct ini_line *line)
         return;
     }
     size_t number = (size_t)(row - target.table);
-    if (target.seen[number]) {
+    if (target.lines[number] > 0) {
         complaints_error(reader->complaints, line->file, line->line, "%s was given before in [%.*s]", row->name,
                          (int)line->section.length, line->section.at);
         return;
     }
-    target.seen[number] = true;
+    target.lines[number] = line->line;
     set_row(reader, line, &target, row, from_file);
 }
 
 static void on_line(void *context, const struct ini_line *line)
 {
     struct reader *reader = context;
+    reader->has_seen_any = true;
     if (line->name.length == 0)
         on_heading(reader, line);
     else
         on_setting(reader, line);
-}
-
-static void check_listen(struct settings *settings, const char *file, struct complaints *complaints)
-{
-    struct slice rest = settings->listen != NULL ? slice_of(settings->listen) : slice_make(NULL, 0);
-    struct slice item;
-    size_t count = 0;
-    while (slice_cut(&rest, ',', &item)) {
-        item = slice_trim(item);
-        if (item.length == 0 || count == SETTINGS_LISTEN_MAX) {
-            complaints_error(complaints, file, 0, "listen: expected 1 to %d addresses separated by commas",
-                             SETTINGS_LISTEN_MAX);
-            return;
-        }
-        settings->listen_addresses[count++] = mem_copy_text(item.at, item.length);
-    }
-    if (count == 0)
-        complaints_error(complaints, file, 0, "listen: expected an address");
-}
-
-static void check_admin(struct settings *settings, const char *file, struct complaints *complaints)
-{
-    if (settings->admin_key != NULL) {
-        settings->has_admin_key = settings_read_digest(slice_of(settings->admin_key), settings->admin_key_digest);
-        if (!settings->has_admin_key)
-            complaints_error(complaints, file, 0,
-                             "admin_key: expected sha256: and 64 hex digits, as `nexgate keygen` prints them");
-    }
-    if (settings->admin != NULL && !settings->has_admin_key && !listener_is_local(settings->admin))
-        complaints_error(complaints, file, 0, "admin: an address that other machines reach needs an admin_key");
-}
-
-static void check_nexudus(struct settings *settings, const char *file, struct complaints *complaints)
-{
-    struct slice url = settings->url != NULL ? slice_of(settings->url) : slice_make(NULL, 0);
-    bool plain = slice_starts_with(url, slice_of("http://"));
-    if (!plain && !slice_starts_with(url, slice_of("https://")))
-        complaints_error(complaints, file, 0, "url: expected https://HOST (or http:// for a simulator)");
-    if (plain && !slice_starts_with(url, slice_of("http://127.")) &&
-        !slice_starts_with(url, slice_of("http://localhost")) && !slice_starts_with(url, slice_of("http://[::1]")))
-        complaints_warn(complaints, file, 0, "url: the login is sent over http:// in clear");
-    for (size_t i = 0; i < url.length; i++) {
-        if ((unsigned char)url.at[i] <= ' ' || url.at[i] == '?' || url.at[i] == '#' || url.at[i] == '@') {
-            complaints_error(complaints, file, 0, "url: expected scheme, host, port and at most a path");
-            break;
-        }
-    }
-    if (settings->budget.count < 1)
-        complaints_error(complaints, file, 0, "budget: expected a number of calls in an interval, such as 10/100ms");
-    if (settings->username == NULL || settings->password == NULL)
-        complaints_error(complaints, file, 0, "[nexudus] username and password are needed to log in");
-    struct buf secret;
-    buf_init(&secret, 256);
-    if (settings->totp_secret != NULL &&
-        (!codec_unbase32(slice_of(settings->totp_secret), &secret) || secret.length < 10))
-        complaints_error(complaints, file, 0, "totp_secret: expected at least 16 base32 characters");
-    if (secret.bytes != NULL)
-        mem_wipe(secret.bytes, secret.length);
-    buf_free(&secret);
 }
 
 static void add_builtin(struct settings *settings, struct complaints *complaints)
@@ -273,18 +215,11 @@ bool settings_read(const char *path, struct settings *settings, struct complaint
     reader->file = path;
     bool read = ini_read(path, on_line, reader, complaints);
     close_client(reader);
+    const struct settings_place place = {path, reader->lines, complaints};
+    if (read || reader->has_seen_any) /* else the file could not be read, which was said */
+        settings_check(settings, &place);
     mem_free(reader);
-    if (!read && complaints->errors == 0)
-        return false;
-
-    check_listen(settings, path, complaints);
-    check_admin(settings, path, complaints);
-    check_nexudus(settings, path, complaints);
-    if (settings->entities != NULL && !schema_set_add_folder(settings->schemas, settings->entities, complaints))
-        complaints_error(complaints, path, 0, "entities: not all schemas of the folder could be read");
-    if (roster_at(settings->roster, 0) == NULL && complaints->errors == 0)
-        complaints_warn(complaints, path, 0, "there is no [client NAME] section: every search will be refused");
-    return complaints->errors == 0;
+    return read && complaints->errors == 0;
 }
 
 bool settings_load(const char *path, struct settings *settings)

@@ -190,6 +190,14 @@ static bool was_sent(const struct call *call)
     return curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK && bytes > 0;
 }
 
+/* Whether a byte of an answer came, be it of a head that was never whole. */
+static bool was_answered(const struct call *call)
+{
+    long bytes = 0;
+
+    return curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &bytes) == CURLE_OK && bytes > 0;
+}
+
 static enum fetch_outcome outcome_of(const struct call *call, CURLcode result)
 {
     switch (result) {
@@ -199,10 +207,10 @@ static enum fetch_outcome outcome_of(const struct call *call, CURLcode result)
         return FETCH_TIMED_OUT;
     case CURLE_FILESIZE_EXCEEDED:
         return FETCH_TOO_BIG;
-    case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-    case CURLE_GOT_NOTHING:
+        return was_answered(call) ? FETCH_CUT : FETCH_UNREACHABLE;
+    case CURLE_PARTIAL_FILE:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:

@@ -12,7 +12,8 @@ enum { FETCH_HEADERS_MAX = 8, FETCH_CONTENT_TYPE_MAX = 128, FETCH_ERROR_MAX = 16
 
 enum fetch_outcome {
     FETCH_ANSWERED,    /* a whole HTTP answer: see status */
-    FETCH_UNREACHABLE, /* no connection: refused, no route, name not found, TLS not trusted */
+    FETCH_UNREACHABLE, /* no connection (refused, no route, name not found, TLS not trusted), or one that ended before a
+                          byte of the answer came */
     FETCH_TIMED_OUT,   /* connect_timeout_us or timeout_us passed */
     FETCH_CUT,         /* the connection broke before the answer was whole */
     FETCH_TOO_BIG      /* more than body_max bytes, after decompression */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks the settings as a whole. Must not start anything; what `serve` would refuse is refused here. */
+#include "settings_check.h"
+
+#include "base/codec.h"
+#include "front/address.h"
+#include "settings_client.h"
+#include "settings_table.h"
+
+#include <assert.h>
+
+/* The line of a setting; 0 where the file does not give it. */
+static size_t line_of(const struct settings_place *place, const char *section, const char *name)
+{
+    const struct option *row = options_find(SETTINGS_TABLE, SETTINGS_COUNT, slice_of(section), slice_of(name));
+    assert(row != NULL);
+    return place->lines[row - SETTINGS_TABLE];
+}
+
+static void complain(const struct settings_place *place, const char *section, const char *name, const char *why)
+{
+    complaints_error(place->complaints, place->file, line_of(place, section, name), "%s: %s", name, why);
+}
+
+static bool is_address(const char *text, char *why, size_t why_size)
+{
+    struct address addresses[ADDRESS_MAX];
+    return address_resolve(text, addresses, why, why_size) > 0;
+}
+
+static void check_listen(struct settings *settings, const struct settings_place *place)
+{
+    struct slice rest = settings->listen != NULL ? slice_of(settings->listen) : slice_make(NULL, 0);
+    struct slice item;
+    size_t count = 0;
+    char why[OPTION_WHY_MAX];
+    while (slice_cut(&rest, ',', &item)) {
+        item = slice_trim(item);
+        if (item.length == 0 || count == SETTINGS_LISTEN_MAX) {
+            complain(place, "server", "listen", "expected 1 to 8 addresses separated by commas");
+            return;
+        }
+        settings->listen_addresses[count] = mem_copy_text(item.at, item.length);
+        if (!is_address(settings->listen_addresses[count++], why, sizeof(why)))
+            complain(place, "server", "listen", why);
+    }
+    if (count == 0)
+        complain(place, "server", "listen", "expected an address");
+}
+_Static_assert((int)SETTINGS_LISTEN_MAX == 8, "the complaint above says so");
+
+static void check_admin(struct settings *settings, const struct settings_place *place)
+{
+    char why[OPTION_WHY_MAX];
+    if (settings->admin_key != NULL) {
+        settings->has_admin_key = settings_read_digest(slice_of(settings->admin_key), settings->admin_key_digest);
+        if (!settings->has_admin_key)
+            complain(place, "server", "admin_key",
+                     "expected sha256: and 64 hex digits, as `nexgate keygen` prints them");
+    }
+    if (settings->admin == NULL)
+        return;
+    if (!is_address(settings->admin, why, sizeof(why)))
+        complain(place, "server", "admin", why);
+    else if (!settings->has_admin_key && !address_is_local(settings->admin))
+        complain(place, "server", "admin", "an address that other machines reach needs an admin_key");
+}
+
+/* Scheme, host, port and at most a path: what a path can be put behind. */
+static bool is_base_url(struct slice url)
+{
+    for (size_t i = 0; i < url.length; i++) {
+        if ((unsigned char)url.at[i] <= ' ' || strchr("?#@", url.at[i]) != NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool is_loopback_url(struct slice url)
+{
+    return slice_starts_with(url, slice_of("http://127.")) || slice_starts_with(url, slice_of("http://localhost")) ||
+           slice_starts_with(url, slice_of("http://[::1]"));
+}
+
+static void check_url(struct slice url, const struct settings_place *place)
+{
+    bool plain = slice_starts_with(url, slice_of("http://"));
+    if (!plain && !slice_starts_with(url, slice_of("https://")))
+        complain(place, "nexudus", "url", "expected https://HOST (or http:// for a simulator)");
+    else if (!is_base_url(url))
+        complain(place, "nexudus", "url", "expected scheme, host, port and at most a path");
+    else if (plain && !is_loopback_url(url))
+        complaints_warn(place->complaints, place->file, line_of(place, "nexudus", "url"),
+                        "url: the login is sent over http:// in clear");
+}
+
+static void check_totp(const char *text, const struct settings_place *place)
+{
+    enum { SECRET_BYTES_MIN = 10 }; /* 80 bits: what authenticators show is at least this */
+    struct buf secret;
+    buf_init(&secret, 256);
+    if (!codec_unbase32(slice_of(text), &secret) || secret.length < SECRET_BYTES_MIN)
+        complain(place, "nexudus", "totp_secret", "expected at least 16 base32 characters");
+    if (secret.bytes != NULL)
+        mem_wipe(secret.bytes, secret.length);
+    buf_free(&secret);
+}
+
+static void check_nexudus(const struct settings *settings, const struct settings_place *place)
+{
+    check_url(settings->url != NULL ? slice_of(settings->url) : slice_make(NULL, 0), place);
+    if (settings->budget.count < 1)
+        complain(place, "nexudus", "budget", "expected a number of calls in an interval, such as 10/100ms");
+    if (settings->username == NULL)
+        complain(place, "nexudus", "username", "is needed to log in");
+    if (settings->password == NULL)
+        complain(place, "nexudus", "password", "is needed to log in");
+    if (settings->totp_secret != NULL)
+        check_totp(settings->totp_secret, place);
+}
+
+void settings_check(struct settings *settings, const struct settings_place *place)
+{
+    struct complaints *complaints = place->complaints;
+    check_listen(settings, place);
+    check_admin(settings, place);
+    check_nexudus(settings, place);
+    if (settings->entities != NULL && !schema_set_add_folder(settings->schemas, settings->entities, complaints))
+        complain(place, "server", "entities", "not all schemas of the folder could be read");
+    if (roster_at(settings->roster, 0) == NULL && complaints->errors == 0)
+        complaints_warn(complaints, place->file, 0, "there is no [client NAME] section: every search will be refused");
+}

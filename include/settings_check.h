@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What no single line of the configuration can say: whether the settings fit together and can be served. */
+#ifndef NEXGATE_SETTINGS_CHECK_H
+#define NEXGATE_SETTINGS_CHECK_H
+
+#include "settings.h"
+
+/* Where the settings stand, for complaints. */
+struct settings_place {
+    const char *file;
+    const size_t *lines; /* by row of SETTINGS_TABLE; 0: not in the file */
+    struct complaints *complaints;
+};
+
+/* Checks, and fills what is made from the texts: listen_addresses, admin_key_digest, further schemas. */
+void settings_check(struct settings *settings, const struct settings_place *place);
+
+#endif
