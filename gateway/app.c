@@ -27,7 +27,8 @@
 enum {
     WORKERS_MAX = 256,
     ADMIN_CONNECTIONS = 256,
-    UPSTREAM_CONNECTIONS = 32 /* kept to Nexudus; its throttle allows no more to be busy */
+    UPSTREAM_CONNECTIONS = 32, /* kept to Nexudus; its throttle allows no more to be busy */
+    UPSTREAM_RETRY_PERCENT = 20
 };
 
 struct app {
@@ -92,6 +93,7 @@ static bool make_fetcher(struct app *app)
         .max_wait_us = settings->max_wait_us,
         .queue = settings->queue,
         .retry_after_max_us = settings->retry_after_max_us,
+        .retry_percent = UPSTREAM_RETRY_PERCENT,
         .breaker_percent = settings->breaker_failures,
         .breaker_probe_us = settings->breaker_probe_us,
         .negative_ttl_us = settings->negative_ttl_us,

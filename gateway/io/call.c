@@ -255,12 +255,12 @@ void call_finish(struct call *call, CURLcode result)
     }
     enum fetch_outcome outcome = outcome_of(call, result);
     call_fail(call, outcome, outcome == FETCH_ANSWERED ? "" : words_for(call, result));
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+    fetch->reused_connection = connects == 0 && was_sent(call);
     if (outcome != FETCH_ANSWERED)
         return;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
     fetch->status = (int)status;
-    fetch->reused_connection = connects == 0;
 }
 
 void call_fail(struct call *call, enum fetch_outcome outcome, const char *error)

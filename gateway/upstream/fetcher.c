@@ -113,6 +113,7 @@ struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, cons
     fetcher->budget = budget_new(options->budget_count, options->budget_interval_us, MARGIN_US);
     breaker_init(&fetcher->breaker, options->breaker_percent, options->breaker_probe_us);
     route_show_breaker(fetcher);
+    retries_init(&fetcher->retries, options->retry_percent);
     fetcher->refusals = refusals_new(options->negative_ttl_us);
     fetcher->token = token_new(loop, transport, &options->token, log, counters, &fetcher->random);
     fetcher->options.url = NULL; /* the caller's texts may go */

@@ -45,6 +45,13 @@ static void after_throttle(struct flight *flight, struct nexudus_answer *answer)
     route_clear_line(fetcher);
 }
 
+static void renew_patience(struct flight *flight)
+{
+    const struct fetcher *fetcher = flight->fetcher;
+
+    flight->wait_until_us = earlier(loop_now(fetcher->loop) + fetcher->options.max_wait_us, flight->latest_us);
+}
+
 /* Once more with another token; if that is refused too, it is not the token. */
 static void after_unauthorized(struct flight *flight, struct nexudus_answer *answer)
 {
@@ -56,8 +63,8 @@ static void after_unauthorized(struct flight *flight, struct nexudus_answer *ans
         return;
     }
     flight->replayed = true;
+    renew_patience(flight);
     flight->started_us = CLOCK_NEVER;
-    flight->wait_until_us = earlier(loop_now(fetcher->loop) + fetcher->options.max_wait_us, flight->latest_us);
     route_line_up(flight);
 }
 
@@ -72,6 +79,49 @@ static void after_failure(struct flight *flight, enum ask_verdict verdict, const
     };
 
     route_land(flight, &landing);
+}
+
+/* A search changes nothing at Nexudus, so sending it again is safe; it must also be likely to help. A timeout or a lie
+ * is not: the next answer would be as late, or the same. */
+static bool is_worth_a_retry(const struct fetch *fetch)
+{
+    switch (fetch->outcome) {
+    case FETCH_UNREACHABLE:
+        return true;
+    case FETCH_CUT:
+        return fetch->reused_connection; /* it may have died of its age */
+    case FETCH_ANSWERED:
+        return fetch->status >= 500;
+    case FETCH_TIMED_OUT:
+    case FETCH_TOO_BIG:
+        break;
+    }
+    return false;
+}
+
+/* Nobody waits for a refresh, so it is not worth a retry either. */
+static bool may_retry(struct flight *flight)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    int64_t now_us = loop_now(fetcher->loop);
+
+    if (flight->retried || flight->background || !is_worth_a_retry(&flight->fetch) || now_us >= flight->latest_us ||
+        !breaker_allows(&fetcher->breaker, now_us))
+        return false;
+    renew_patience(flight);
+    return route_turn(flight) <= flight->wait_until_us && retries_spend(&fetcher->retries);
+}
+
+static void after_outage(struct flight *flight, struct nexudus_answer *answer)
+{
+    if (!may_retry(flight)) {
+        after_failure(flight, answer->verdict == NEXUDUS_BROKEN ? ASK_BROKEN : ASK_OUTAGE, answer);
+        return;
+    }
+    counters_add(flight->fetcher->counters, METRIC_UPSTREAM_RETRIES, 1);
+    flight->retried = true;
+    flight->started_us = CLOCK_NEVER;
+    route_line_up(flight);
 }
 
 static void after_bad_query(struct flight *flight, struct nexudus_answer *answer)
@@ -97,8 +147,8 @@ static const struct {
     [NEXUDUS_UNAUTHORIZED] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, false, false, false, after_unauthorized},
     [NEXUDUS_FORBIDDEN] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, true, true, false, NULL},
     [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, false, false, after_bad_query},
-    [NEXUDUS_BROKEN] = {ASK_BROKEN, METRIC_UPSTREAM_BROKEN, false, true, true, NULL},
-    [NEXUDUS_OUTAGE] = {ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE, false, true, true, NULL},
+    [NEXUDUS_BROKEN] = {ASK_BROKEN, METRIC_UPSTREAM_BROKEN, false, true, true, after_outage},
+    [NEXUDUS_OUTAGE] = {ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE, false, true, true, after_outage},
     [NEXUDUS_TIMEOUT] = {ASK_TIMEOUT, METRIC_UPSTREAM_TIMEOUT, false, true, true, NULL},
 };
 

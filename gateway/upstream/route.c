@@ -11,7 +11,7 @@
  *   ├────────────────  │ depart: the token is there
  *   │                  ▼
  *   │ throttled,     CALLING ───────────── answered otherwise ─────────────────────► CAPPED, BROKEN, …
- *   └─ first 401 ────  │ a whole envelope
+ *   └─ 401, retry ───  │ a whole envelope
  *                      ▼
  *                    LANDED ── a moment later ──► OUT, and buried at the end of the turn
  *
@@ -117,8 +117,7 @@ static int64_t flights_ahead(const struct flight *flight)
                      flight_list_ahead(&fetcher->flights[FLIGHT_AT_GATE], flight));
 }
 
-/* When this flight's call could start if all before it start as early as they may. */
-static int64_t turn_of(const struct flight *flight)
+int64_t route_turn(const struct flight *flight)
 {
     const struct fetcher *fetcher = flight->fetcher;
 
@@ -135,7 +134,7 @@ static void refuse(struct flight *flight, int64_t ready_us, const char *why)
 
 static void refuse_full(struct flight *flight)
 {
-    refuse(flight, turn_of(flight), "too many searches wait for Nexudus already");
+    refuse(flight, route_turn(flight), "too many searches wait for Nexudus already");
 }
 
 static void refuse_to_wait(struct flight *flight, int64_t ready_us)
@@ -201,7 +200,7 @@ void route_join(struct flight *flight, struct ask *ask)
 void route_line_up(struct flight *flight)
 {
     struct fetcher *fetcher = flight->fetcher;
-    int64_t ready_us = turn_of(flight);
+    int64_t ready_us = route_turn(flight);
 
     if (ready_us > flight->wait_until_us) {
         refuse_to_wait(flight, ready_us);
@@ -298,7 +297,7 @@ static void end_patience(struct flight *flight)
     if (waits_for_login(fetcher))
         route_fail(flight, ASK_OUTAGE, ROUTE_RETRY_DEFAULT_US, "our login at Nexudus takes too long");
     else
-        refuse_to_wait(flight, turn_of(flight));
+        refuse_to_wait(flight, route_turn(flight));
 }
 
 void route_on_timer(struct timer *timer)
@@ -324,6 +323,8 @@ static void depart(struct flight *flight, const struct token_answer *token)
 
     move(flight, FLIGHT_CALLING);
     budget_start(fetcher->budget, now_us);
+    if (!flight->retried)
+        retries_earn(&fetcher->retries);
     flight->probing = breaker_start(&fetcher->breaker, now_us);
     route_show_breaker(fetcher);
     counters_add(fetcher->counters, METRIC_UPSTREAM_SEARCHES, 1);

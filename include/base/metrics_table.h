@@ -29,6 +29,7 @@
     ROW(UPSTREAM_OUTAGE, "nexgate_upstream_answers_total", "result=\"outage\"", COUNTER, "What became of the search calls.") \
     ROW(UPSTREAM_TIMEOUT, "nexgate_upstream_answers_total", "result=\"timeout\"", COUNTER, "What became of the search calls.") \
     ROW(UPSTREAM_BAD_QUERY, "nexgate_upstream_answers_total", "result=\"bad_query\"", COUNTER, "What became of the search calls.") \
+    ROW(UPSTREAM_RETRIES, "nexgate_upstream_retries_total", "", COUNTER, "Calls that failed and were sent once more.") \
     ROW(BREAKER_STATE, "nexgate_breaker_state", "", GAUGE, "The breaker before Nexudus: 0 closed, 1 half-open, 2 open.") \
     ROW(BREAKER_REFUSED, "nexgate_breaker_refused_total", "", COUNTER, "Flights refused because the breaker was open.") \
     ROW(UPSTREAM_REMEMBERED, "nexgate_upstream_refusals_remembered_total", "", COUNTER, "Asks answered by a refusal of the same query that was remembered.") \

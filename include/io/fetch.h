@@ -37,7 +37,7 @@ struct fetch {
     int64_t retry_after_us;                    /* from now; -1: no such header. Seconds and HTTP-date are understood */
     char content_type[FETCH_CONTENT_TYPE_MAX]; /* "" when none */
     char error[FETCH_ERROR_MAX];               /* why not, for the log; never a secret, never the URL's query */
-    bool reused_connection;                    /* the call went over a kept connection */
+    bool reused_connection;                    /* the call went over a kept connection, whatever became of it */
 
     void *handle; /* the transport's */
 };

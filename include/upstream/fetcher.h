@@ -78,6 +78,7 @@ struct fetcher_options {
     int64_t max_wait_us;                      /* in the queue */
     int64_t queue;                            /* flights in the queue */
     int64_t retry_after_max_us;
+    int64_t retry_percent;   /* how many more calls retries may cost; 0: nothing is retried */
     int64_t breaker_percent; /* the share of failing calls that opens the breaker; 0: none does */
     int64_t breaker_probe_us;
     int64_t negative_ttl_us; /* how long a refusal of a query is remembered; 0: not at all */

@@ -41,6 +41,7 @@ struct flight {
     struct buf url; /* with its NUL */
     bool store;     /* somebody in it wants that */
     bool replayed;  /* a 401 was met already */
+    bool retried;   /* its call failed once already */
     bool probing;   /* its call is the breaker's probe */
 
     int64_t wait_until_us; /* end of its patience in the queue */

@@ -10,6 +10,7 @@
 #include "upstream/caps.h"
 #include "upstream/flight.h"
 #include "upstream/refusals.h"
+#include "upstream/retries.h"
 
 struct fetcher {
     struct loop *loop;
@@ -23,6 +24,7 @@ struct fetcher {
     struct token *token;
     struct budget *budget;
     struct breaker breaker;
+    struct retries retries;
     struct refusals *refusals;
     struct random random;
 
@@ -65,6 +67,9 @@ void route_join(struct flight *flight, struct ask *ask);
 
 /* Into the queue, by the order of coming; refused where the wait would be too long. */
 void route_line_up(struct flight *flight);
+
+/* When its call could start if all before it start as early as they may. */
+int64_t route_turn(const struct flight *flight);
 
 /* Refuses those in the queue who would outwait their patience: a pause has begun. */
 void route_clear_line(struct fetcher *fetcher);

@@ -17,6 +17,7 @@ static void make_ready(struct puppet_call *call, const struct puppet_answer *ans
 
     fetch->outcome = answer->outcome;
     fetch->status = answer->outcome == FETCH_ANSWERED ? answer->status : 0;
+    fetch->reused_connection = answer->reused_connection;
     fetch->retry_after_us = answer->says_retry ? answer->retry_after_us : -1;
     snprintf(fetch->content_type, sizeof fetch->content_type, "%s",
              answer->content_type == NULL ? "" : answer->content_type);

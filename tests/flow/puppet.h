@@ -30,6 +30,7 @@ struct puppet_answer {
     const char *content_type;
     bool says_retry; /* with a Retry-After of: */
     int64_t retry_after_us;
+    bool reused_connection;
 };
 
 struct puppet_script {

@@ -213,6 +213,18 @@ static struct question *ask(struct house *house, const char *name)
     return question;
 }
 
+/* A refresh: nobody waits, nobody pays. */
+static struct question *ask_behind(struct house *house, const char *name)
+{
+    struct question *question = prepare(house, name);
+
+    question->ask.background = true;
+    question->ask.on_charge = NULL;
+    question->ask.on_refund = NULL;
+    fetcher_ask(house->fetcher, &question->ask);
+    return question;
+}
+
 static struct question *ask_number(struct house *house, size_t number)
 {
     char name[KEY_BYTES_MAX / 2];
@@ -1044,18 +1056,110 @@ static void throttles_and_refusals_do_not_open_the_breaker(void **state)
     assert_int_equal(answered(house, ASK_OUTAGE), 0);
 }
 
-/* Background flights. */
+/* Retries. */
 
-static struct question *ask_behind(struct house *house, const char *name)
+static void what_may_be_better_the_second_time_is_sent_again(void **state)
 {
-    struct question *question = prepare(house, name);
+    static const struct {
+        struct puppet_answer answer;
+        bool retried;
+    } rows[] = {
+        {{.outcome = FETCH_UNREACHABLE}, true},
+        {{.outcome = FETCH_CUT, .reused_connection = true}, true},
+        {{.outcome = FETCH_CUT}, false},
+        {{.status = 500}, true},
+        {{.status = 502}, true},
+        {{.status = 503}, true},
+        {{.status = 200, .body = "{}"}, false},
+        {{.status = 204, .reused_connection = true}, false},
+        {{.outcome = FETCH_TOO_BIG, .reused_connection = true}, false},
+        {{.outcome = FETCH_TIMED_OUT, .reused_connection = true}, false},
+        {{.status = 400}, false},
+        {{.status = 403}, false},
+    };
+    struct house *house = *state;
 
-    question->ask.background = true;
-    question->ask.on_charge = NULL;
-    question->ask.on_refund = NULL;
-    fetcher_ask(house->fetcher, &question->ask);
-    return question;
+    house->options.retry_percent = 100;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t before = house->puppet.searches;
+        puppet_next_search(&house->puppet, rows[i].answer);
+        struct question *question = ask(house, "a");
+        settle(house);
+        assert_int_equal(question->answers, 1);
+        if ((question->ask.verdict == ASK_OK) != rows[i].retried ||
+            house->puppet.searches != before + 1 + rows[i].retried)
+            fail_msg("row %zu: %d after %zu calls", i, (int)question->ask.verdict, house->puppet.searches - before);
+        assert_int_equal(question->charged, rows[i].retried);
+        pass(house, CLOCK_SECOND);
+    }
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_RETRIES), 5);
 }
+
+static void a_call_is_sent_again_once_only_and_waits_for_the_budget(void **state)
+{
+    struct house *house = *state;
+
+    house->options.retry_percent = 100;
+    house->options.budget_count = 1;
+    build(house);
+    warm_up(house);
+    for (int i = 0; i < 2; i++)
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+    struct question *question = ask(house, "a");
+    settle(house);
+    assert_int_equal(house->puppet.searches, 2);
+    move(house, 105 * CLOCK_MILLISECOND - 1);
+    assert_int_equal(house->puppet.searches, 2);
+    move(house, 1);
+    assert_int_equal(house->puppet.searches, 3);
+    assert_verdict(question, ASK_OUTAGE);
+    assert_int_equal(question->ask.status, 500);
+    assert_int_equal(question->charged, 0);
+}
+
+static void an_outage_costs_only_a_share_more(void **state)
+{
+    struct house *house = *state;
+
+    house->options.retry_percent = 20;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 200; i++) {
+        house->puppet.search_script = (struct puppet_script){.count = 0};
+        for (int j = 0; j < 2; j++)
+            puppet_next_search(&house->puppet, (struct puppet_answer){.outcome = FETCH_UNREACHABLE});
+        ask_number(house, i);
+        pass(house, 50 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(answered(house, ASK_OUTAGE), 200);
+    assert_int_equal(house->puppet.searches, 1 + 200 + 1 + 40); /* one was saved, and a fifth */
+}
+
+static void nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long(void **state)
+{
+    struct house *house = *state;
+
+    house->options.retry_percent = 100;
+    house->options.budget_count = 1;
+    house->options.max_wait_us = 100 * CLOCK_MILLISECOND; /* less than the budget's interval */
+    build(house);
+    warm_up(house);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+    struct question *question = ask(house, "a");
+    pass(house, CLOCK_SECOND);
+    assert_verdict(question, ASK_OUTAGE); /* and not that the queue is too long */
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+    house->options.max_wait_us = 5 * CLOCK_SECOND;
+    build(house);
+    struct question *refresh = ask_behind(house, "b");
+    pass(house, CLOCK_SECOND);
+    assert_verdict(refresh, ASK_OUTAGE);
+    assert_int_equal(house->puppet.searches, 3);
+}
+
+/* Background flights. */
 
 /* The names that were searched for, from the nth search on, in their order. */
 static void assert_order(const struct house *house, size_t nth, const char *names)
@@ -1316,6 +1420,10 @@ int main(void)
         TEST(one_probe_at_a_time_and_the_others_do_not_wait_for_it),
         TEST(who_waits_when_the_breaker_opens_is_told),
         TEST(throttles_and_refusals_do_not_open_the_breaker),
+        TEST(what_may_be_better_the_second_time_is_sent_again),
+        TEST(a_call_is_sent_again_once_only_and_waits_for_the_budget),
+        TEST(an_outage_costs_only_a_share_more),
+        TEST(nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long),
         TEST(what_nobody_waits_for_goes_last),
         TEST(who_joins_what_nobody_waited_for_moves_it_up),
         TEST(a_full_queue_gives_up_what_nobody_waits_for_first),

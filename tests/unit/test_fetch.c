@@ -161,6 +161,23 @@ static void a_connection_is_kept_and_used_again(void **state)
     assert_int_equal(house->server->requests, 5);
 }
 
+static void a_cut_says_whether_its_connection_was_kept(void **state)
+{
+    struct house *house = *state;
+    struct sent sent;
+
+    for (int kept = 0; kept < 2; kept++) {
+        if (kept) {
+            get(&sent, house, "/ok");
+            buf_free(&sent.fetch.body);
+        }
+        get(&sent, house, "/cut");
+        assert_int_equal(sent.fetch.outcome, FETCH_CUT);
+        assert_int_equal(sent.fetch.reused_connection, kept);
+        buf_free(&sent.fetch.body);
+    }
+}
+
 static void a_kept_connection_that_was_closed_costs_no_call(void **state)
 {
     struct house *house = *state;
@@ -431,6 +448,7 @@ int main(void)
         TEST(a_get_brings_status_body_and_type),
         TEST(a_form_is_posted),
         TEST(a_connection_is_kept_and_used_again),
+        TEST(a_cut_says_whether_its_connection_was_kept),
         TEST(a_kept_connection_that_was_closed_costs_no_call),
         TEST(each_failure_has_its_outcome),
         TEST(who_cannot_be_reached),
