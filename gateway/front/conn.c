@@ -190,6 +190,8 @@ static void on_writable(struct conn *conn)
 {
     deliver(conn, conn_output_continue(conn));
     if (conn->phase == CONN_HEAD)
+        conn_watch(conn, EV_READ); /* at once: what comes next may wait, and the descriptor stays writable */
+    if (conn->phase == CONN_HEAD)
         conn_input_serve_held(conn);
 }
 

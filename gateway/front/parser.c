@@ -159,10 +159,11 @@ static enum step scan_query(struct parser *parser, const struct head *head)
     return end_target(parser, head);
 }
 
-/* One octet of "HTTP/1.1" CR LF, `place` places into it. */
+static const struct slice VERSION_LINE = SLICE("HTTP/1.1\r\n");
+
+/* One octet of the version and its line end, `place` places into it. */
 static enum step version_octet(struct parser *parser, uint32_t place, char octet)
 {
-    static const char PATTERN[] = "HTTP/1.1\r\n";
     enum { MAJOR = 5, MINOR = 7 };
     if ((place == MAJOR || place == MINOR) && octet_is(octet, OCTET_DIGIT)) {
         if (place == MAJOR && octet != '1')
@@ -171,21 +172,20 @@ static enum step version_octet(struct parser *parser, uint32_t place, char octet
             parser->is_http_1_0 = octet == '0'; /* a later minor version is read as ours (RFC 9110 section 2.5) */
         return STEP_ON;
     }
-    if (octet != PATTERN[place])
+    if (octet != VERSION_LINE.at[place])
         return refuse(parser, 400, "the request line does not end in a version of HTTP");
     return STEP_ON;
 }
 
 static enum step scan_version(struct parser *parser, const struct head *head)
 {
-    enum { LENGTH = 10 }; /* with its line end */
-    for (;;) {
-        uint32_t place = parser->scanned - parser->mark;
-        if (place == LENGTH)
-            break;
+    struct slice rest = slice_make(head->at + parser->scanned, head->length - parser->scanned);
+    if (parser->scanned == parser->mark && slice_starts_with(rest, VERSION_LINE)) /* what nearly all send, at once */
+        parser->scanned += (uint32_t)VERSION_LINE.length;
+    while (parser->scanned - parser->mark < VERSION_LINE.length) {
         if (parser->scanned == head->length)
             return STEP_WAIT;
-        enum step step = version_octet(parser, place, head->at[parser->scanned]);
+        enum step step = version_octet(parser, parser->scanned - parser->mark, head->at[parser->scanned]);
         if (step != STEP_ON)
             return step;
         parser->scanned++;

@@ -25,10 +25,21 @@ static inline bool octet_is(char octet, enum octet_class wanted)
     return (octet_classes[(unsigned char)octet] & wanted) != 0;
 }
 
-/* How many octets from `at` on are of the class, looking at `length` of them at most. */
+/* How many octets from `at` on are of the class, looking at `length` of them at most. Four in a go: this is where a
+ * parser spends its time. */
 static inline size_t octet_run(const char *at, size_t length, enum octet_class wanted)
 {
     size_t run = 0;
+    for (; length - run >= 4; run += 4) {
+        if (!octet_is(at[run], wanted))
+            return run;
+        if (!octet_is(at[run + 1], wanted))
+            return run + 1;
+        if (!octet_is(at[run + 2], wanted))
+            return run + 2;
+        if (!octet_is(at[run + 3], wanted))
+            return run + 3;
+    }
     while (run < length && octet_is(at[run], wanted))
         run++;
     return run;

@@ -179,6 +179,29 @@ static void test_handler_waits(void **state)
     client_close(&client);
 }
 
+/* A request that waits behind an answer that was blocked: the loop is at rest meanwhile (it once was not). */
+static void test_handler_waits_behind_blocked_answer(void **state)
+{
+    struct bench *bench = *state;
+    struct client client;
+    client_open_narrow(&client, bench);
+    assert_true(client_push(&client, GET("/big/50") GET("/wait"), strlen(GET("/big/50") GET("/wait"))));
+    bench_settle(bench);
+    assert_int_equal(bench->served, 1);
+    while (bench->waiting_count == 0) {
+        client_read(&client, 5000);
+        bench_settle(bench);
+    }
+    client_read(&client, SIZE_MAX);
+    bench_settle(bench);
+    size_t seen = client.in.length;
+    assert_true(seen > 50 * 1024);
+    bench_answer_first(bench);
+    client_read(&client, SIZE_MAX);
+    expect_reply(&client, &seen, 200, "late");
+    client_close(&client);
+}
+
 /* No timeout of the connection's runs while the handler works: it has its own. */
 static void test_handler_may_take_long(void **state)
 {
@@ -868,6 +891,7 @@ int main(void)
         TEST(test_others_have_their_turn),
         TEST(test_byte_by_byte),
         TEST(test_handler_waits),
+        TEST(test_handler_waits_behind_blocked_answer),
         TEST(test_handler_may_take_long),
         TEST(test_half_close_gets_answers),
         TEST(test_client_dies_while_handler_waits),
