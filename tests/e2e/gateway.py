@@ -74,7 +74,7 @@ class Gateway:
     def start(self):
         self.process = subprocess.Popen(
             [binary(), "serve", "-c", str(self.config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            env=self.environment, cwd=self.folder)
+            env=self.environment, cwd=self.folder, start_new_session=True)
         threading.Thread(target=self._read_log, daemon=True).start()
         self.public = self._listening("public")
         self.admin = self._listening("admin")

@@ -23,7 +23,8 @@ class Simulator:
         for name, value in options.items():
             flag = "--" + name.replace("_", "-")
             arguments += [flag] if value is True else [flag, str(value)]
-        self.process = subprocess.Popen([PYTHON, str(PROGRAM), *arguments], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([PYTHON, str(PROGRAM), *arguments], stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
         words = self.process.stdout.readline().split()
         assert words[::2] == ["listening", "control"], words
         self.url, self.control_url = words[1], words[3]

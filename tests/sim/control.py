@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The control path: JSON over HTTP on a port of its own.
 
+    GET  /help       this
     GET  /counters   every call by kind and status, logins, refreshes, the last calls (without secrets), the most in flight
     GET  /held       {"held": n}: calls that wait for a release
     GET  /tokens     every token ever issued, for those who search for leaks
@@ -18,6 +19,7 @@
 
 import json
 
+from sim import faults
 from sim.wire import Response
 
 
@@ -26,10 +28,12 @@ class Control:
         self.nexudus, self.server = nexudus, server
 
     def handle(self, request):
+        if request.path == "/help":
+            return Response(200, (__doc__ + "\n" + faults.__doc__).encode(), [("Content-Type", "text/plain; charset=utf-8")])
         name = request.method.lower() + request.path.replace("/", "_")
         action = getattr(self, name, None)
         if action is None:
-            return _json(404, {"error": f"no {request.method} {request.path}", "help": __doc__})
+            return _json(404, {"error": f"no {request.method} {request.path}: see /help"})
         try:
             arguments = json.loads(request.body) if request.body else {}
             return _json(200, action(arguments) or {})
