@@ -319,8 +319,8 @@ def test_the_client_id_goes_with_every_grant(workshop):
         simulator = workshop.simulator(records=10, expires_in=1000)
         gateway = workshop.gateway(simulator, {"nexudus.client_id": client_id} if client_id else None)
         gateway.search()
-        gateway.move_time(1001)
         simulator.config(clock_offset=1001)
+        gateway.move_time(1001)
         assert gateway.search("dir=1").status == 200
         counters = simulator.counters()
         assert (counters["logins"], counters["refreshes"], counters["token_failures"]) == (1, 1, 0)
