@@ -85,7 +85,7 @@ const struct option SETTINGS_CLIENT_TABLE[] = {
     ROW("burst", OPTION_TEXT, 0, burst, "", 0, 0, NULL, "Requests at once after a pause; empty: one second of the rate."),
     ROW("misses", OPTION_RATE, 0, misses, "unlimited", 1, 1000000000, NULL, "Searches sent to Nexudus on this client's behalf, e.g. 2000/day (UTC)."),
     ROW("concurrency", OPTION_TEXT, 0, concurrency, "unlimited", 0, 0, NULL, "Requests in progress at the same time."),
-    ROW("weight", OPTION_INTEGER, OPTION_RESERVED, weight, "1", 1, 1000, NULL, "This client's share of the upstream budget."),
+    ROW("weight", OPTION_INTEGER, 0, weight, "1", 1, 1000, NULL, "This client's share of the upstream budget."),
     ROW("businesses", OPTION_TEXT, 0, businesses, "all", 0, 0, NULL, "The locations (ids) that it may search."),
     ROW("dry_run", OPTION_FLAG, 0, dry_run, "no", 0, 0, NULL, "Count and log refusals, but let the requests through."),
 };

@@ -114,6 +114,7 @@ struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, cons
     breaker_init(&fetcher->breaker, options->breaker_percent, options->breaker_probe_us);
     route_show_breaker(fetcher);
     retries_init(&fetcher->retries, options->retry_percent);
+    fetcher->fair = fair_new();
     fetcher->refusals = refusals_new(options->negative_ttl_us);
     fetcher->token = token_new(loop, transport, &options->token, log, counters, &fetcher->random);
     fetcher->options.url = NULL; /* the caller's texts may go */
@@ -146,6 +147,7 @@ void fetcher_free(struct fetcher *fetcher)
     timer_stop(fetcher->loop, &fetcher->opening);
     token_free(fetcher->token);
     budget_free(fetcher->budget);
+    fair_free(fetcher->fair);
     refusals_free(fetcher->refusals);
     map_free(fetcher->by_key);
     mem_free(fetcher->url);

@@ -101,6 +101,8 @@ bool flight_goes_before(const struct flight *flight, const struct flight *other)
 {
     if (flight->background != other->background)
         return other->background;
+    if (flight->rank != other->rank)
+        return flight->rank < other->rank;
     return flight->number < other->number;
 }
 

@@ -18,8 +18,8 @@
  * `move` is the only door between states; each state is a list, and one timer of the flight is the state's. At most one
  * flight is at the gate, so the budget's turn cannot be given twice, and one is enough to fetch the token for all.
  *
- * The queue is in the order of flight_goes_before: refreshes that nobody waits for stand behind everything else, and
- * one that an interactive ask joins moves up. Who is called again keeps its place. */
+ * The queue is in the order of flight_goes_before: fair between the clients that started the flights, and refreshes
+ * that nobody waits for stand behind everything else. Who is called again keeps its place. */
 #include "upstream/route.h"
 
 enum {
@@ -54,7 +54,30 @@ static void move(struct flight *flight, enum flight_state next)
     flight->state = next;
     if (flight->state != FLIGHT_OUT)
         flight_list_put(&fetcher->flights[flight->state], flight);
+    if (fetcher->flights[FLIGHT_QUEUED].count + fetcher->flights[FLIGHT_AT_GATE].count == 0)
+        fair_rest(fetcher->fair);
     publish(fetcher);
+}
+
+/* Its rank: taken for the client of `ask`, and given back where it was not used. */
+
+static void give_up_rank(struct flight *flight)
+{
+    if (flight->ranked)
+        fair_leave(flight->fetcher->fair, flight->client, flight->weight);
+    flight->ranked = false;
+}
+
+static void take_rank(struct flight *flight, const struct ask *ask)
+{
+    give_up_rank(flight);
+    flight->background = ask->background;
+    if (flight->background)
+        return;
+    flight->client = ask->client;
+    flight->weight = later(ask->weight, 1);
+    flight->rank = fair_enter(flight->fetcher->fair, flight->client, flight->weight);
+    flight->ranked = true;
 }
 
 /* Landing. */
@@ -81,6 +104,7 @@ void route_land(struct flight *flight, const struct landing *landing)
 
     if (landing->verdict != ASK_OK && starter->on_refund != NULL)
         starter->on_refund(starter);
+    give_up_rank(flight);
     /* Before anybody hears of it: whoever asks on after its answer came later than the landing. */
     flight->landed_us = loop_now(fetcher->loop);
     flight->landing = *landing;
@@ -89,6 +113,8 @@ void route_land(struct flight *flight, const struct landing *landing)
         route_retire(flight);
         return;
     }
+    flight->rank = 0; /* those that have landed are in the order of coming */
+    flight->background = false;
     move(flight, FLIGHT_LANDED);
     timer_start(fetcher->loop, &flight->timer, flight->landed_us + RECENT_US);
     if (fetcher->flights[FLIGHT_LANDED].count > RECENT_MAX)
@@ -170,6 +196,8 @@ void route_enter(struct flight *flight)
     struct flight *last = fetcher->flights[FLIGHT_QUEUED].last;
     bool full = is_line_full(fetcher);
 
+    take_rank(flight, flight->asks);
+
     if (full && (last == NULL || !flight_goes_before(flight, last))) {
         refuse_full(flight);
         return;
@@ -179,22 +207,27 @@ void route_enter(struct flight *flight)
         refuse_full(last);
 }
 
-/* Nobody waited for it so far, so the patience begins now. */
-static void promote(struct flight *flight)
+/* The patience of one for which nobody waited so far begins now. */
+static void promote(struct flight *flight, const struct ask *ask)
 {
-    flight->background = false;
-    route_set_patience(flight, loop_now(flight->fetcher->loop) + flight->fetcher->options.max_wait_us);
+    struct fetcher *fetcher = flight->fetcher;
+
+    if (flight->background)
+        route_set_patience(flight, loop_now(fetcher->loop) + fetcher->options.max_wait_us);
+    take_rank(flight, ask);
     if (flight->state != FLIGHT_QUEUED)
         return;
     move(flight, FLIGHT_QUEUED);
-    timer_start(flight->fetcher->loop, &flight->timer, flight->wait_until_us);
+    timer_start(fetcher->loop, &flight->timer, flight->wait_until_us);
 }
 
 void route_join(struct flight *flight, struct ask *ask)
 {
+    bool waits_behind = flight->ranked && fair_next(flight->fetcher->fair, ask->client) < flight->rank;
+
     flight_board(flight, ask);
-    if (flight->background && !ask->background)
-        promote(flight);
+    if (!ask->background && (flight->background || waits_behind))
+        promote(flight, ask);
 }
 
 void route_line_up(struct flight *flight)
@@ -269,6 +302,7 @@ void route_advance(struct fetcher *fetcher)
     }
     if (!may_call(fetcher))
         return;
+    fair_serve(fetcher->fair, flight->rank);
     move(flight, FLIGHT_AT_GATE);
     timer_start(fetcher->loop, &flight->timer, earlier(now_us + fetcher->options.timeout_us, flight->latest_us));
     token_want(fetcher->token, &flight->token_waiter);
@@ -321,6 +355,7 @@ static void depart(struct flight *flight, const struct token_answer *token)
     struct fetcher *fetcher = flight->fetcher;
     int64_t now_us = loop_now(fetcher->loop);
 
+    flight->ranked = false;
     move(flight, FLIGHT_CALLING);
     budget_start(fetcher->budget, now_us);
     if (!flight->retried)

@@ -49,6 +49,8 @@ struct ask {
     bool doubting;                      /* a refusal of this query that is remembered will not do */
     bool store;                         /* false: no-store. A flight is stored when anybody in it wants that */
     bool background;                    /* nobody waits: its flight goes after all that somebody waits for */
+    uint64_t client;                    /* whose turn a new flight takes: any number that is this client's alone, */
+    int64_t weight;                     /* and its share of the budget, from 1; both unused in the background */
     bool (*on_charge)(struct ask *ask); /* fetcher's thread: pays for a new flight; false refuses it */
     void (*on_refund)(struct ask *ask); /* fetcher's thread: gives that back */
     struct mailbox *reply_to;

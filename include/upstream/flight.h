@@ -32,6 +32,10 @@ struct flight {
     enum flight_state state;
     uint64_t number;                /* in the order of coming */
     bool background;                /* nobody in it waits */
+    uint64_t rank;                  /* its turn among those that somebody waits for (upstream/fair.h) */
+    bool ranked;                    /* and it has not been used yet, */
+    uint64_t client;                /* by this client, */
+    int64_t weight;                 /* of this weight */
     struct flight *next, *previous; /* in the list of its state */
 
     struct ask *asks; /* the first is the starter, who was charged; empty once landed */
@@ -76,7 +80,7 @@ void flight_answer(struct flight *flight, const struct landing *landing, const s
 /* Answers one ask, wherever it is. */
 void ask_answer(struct ask *ask, const struct landing *landing, bool collapsed, const struct fetcher_cache *cache);
 
-/* The order of the queue: what somebody waits for before what nobody waits for, then as they came. */
+/* The order of the queue: what somebody waits for before what nobody waits for, then by rank, then as they came. */
 bool flight_goes_before(const struct flight *flight, const struct flight *other);
 
 /* Flights of one state in that order; all zero is empty. */

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "upstream/budget.h"
 #include "upstream/caps.h"
+#include "upstream/fair.h"
 #include "upstream/flight.h"
 #include "upstream/refusals.h"
 #include "upstream/retries.h"
@@ -23,6 +24,7 @@ struct fetcher {
     struct mailbox *mailbox;
     struct token *token;
     struct budget *budget;
+    struct fair *fair;
     struct breaker breaker;
     struct retries retries;
     struct refusals *refusals;
@@ -59,13 +61,14 @@ static inline int64_t earlier(int64_t a, int64_t b)
 /* How long it may wait in the queue; the end of everything follows from that. */
 void route_set_patience(struct flight *flight, int64_t wait_until_us);
 
-/* Into the queue for the first time. Where the queue is full, the last in it is refused. */
+/* Into the queue for the first time. Where the queue is full, the last in it is refused: a refresh, or the newest of
+ * the client whose queue is longest for its weight. */
 void route_enter(struct flight *flight);
 
-/* Somebody else comes aboard. A flight for which nobody waited is from now on one for which somebody waits. */
+/* Somebody else comes aboard, and the flight moves up where that client's own turn would be earlier. */
 void route_join(struct flight *flight, struct ask *ask);
 
-/* Into the queue, by the order of coming; refused where the wait would be too long. */
+/* Into the queue, in its order; refused where the wait would be too long. */
 void route_line_up(struct flight *flight);
 
 /* When its call could start if all before it start as early as they may. */

@@ -1159,6 +1159,135 @@ static void nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_l
     assert_int_equal(house->puppet.searches, 3);
 }
 
+/* Fairness. */
+
+static struct question *ask_for(struct house *house, uint64_t client, int64_t weight, size_t number)
+{
+    char name[KEY_BYTES_MAX / 2];
+
+    snprintf(name, sizeof name, "c%dn%zu", (int)client, number);
+    struct question *question = prepare(house, name);
+    question->ask.client = client;
+    question->ask.weight = weight;
+    fetcher_ask(house->fetcher, &question->ask);
+    return question;
+}
+
+/* Of the searches from the nth on. */
+static size_t searches_of(const struct house *house, int client, size_t nth)
+{
+    char name[16];
+    size_t count = 0;
+
+    snprintf(name, sizeof name, "=c%dn", client);
+    for (; nth < house->puppet.searches; nth++)
+        count += strstr(puppet_search(&house->puppet, nth)->url, name) != NULL;
+    return count;
+}
+
+static void shares_of_the_budget_are_as_the_weights(void **state)
+{
+    struct house *house = *state;
+
+    house->options.max_wait_us = 60 * CLOCK_SECOND;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 300; i++) /* one floods first */
+        ask_for(house, 1, 1, i);
+    settle(house);
+    for (size_t i = 0; i < 300; i++)
+        ask_for(house, 2, 3, i);
+    settle(house);
+    size_t before = house->puppet.searches;
+    pass(house, 20 * 105 * CLOCK_MILLISECOND);
+    assert_int_equal(house->puppet.searches - before, 200);
+    assert_in_range(searches_of(house, 1, before), 49, 51);
+    assert_in_range(searches_of(house, 2, before), 149, 151);
+    pass(house, 60 * CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_OK), 601);
+}
+
+/* Both ways round; and the same when the flood began long ago. */
+static void a_flood_delays_only_itself(void **state)
+{
+    struct house *house = *state;
+    const int64_t interval_us = 105 * CLOCK_MILLISECOND;
+
+    for (int64_t weight = 1; weight <= 3; weight += 2) {
+        house->options.queue = 300;
+        build(house);
+        warm_up(house);
+        size_t flood = 0;
+        int64_t longest_us = 0;
+        for (int i = 0; i < 24; i++) {
+            for (int j = i == 0 ? -200 : 0; j < 11; j++)
+                ask_for(house, 1, 4 - weight, flood++ + 1000 * (size_t)weight);
+            settle(house);
+            if (i % 3 > 0) {
+                pass(house, interval_us);
+                continue;
+            }
+            int64_t came_us = loop_now(house->loop);
+            struct question *question = ask_for(house, 2, weight, flood);
+            settle(house);
+            while (question->answers == 0)
+                move(house, CLOCK_MILLISECOND);
+            assert_verdict(question, ASK_OK);
+            longest_us = longest_us > loop_now(house->loop) - came_us ? longest_us : loop_now(house->loop) - came_us;
+        }
+        print_message("note: weight %d beside a flood: waits up to %d ms\n", (int)weight, (int)(longest_us / 1000));
+        assert_in_range(longest_us, 0, 2 * interval_us);
+        pass(house, 10 * CLOCK_SECOND);
+    }
+}
+
+static void in_a_full_queue_the_flood_makes_room(void **state)
+{
+    struct house *house = *state;
+
+    house->options.queue = 20;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 40; i++)
+        ask_for(house, 1, 1, i);
+    settle(house);
+    assert_int_equal(answered(house, ASK_THROTTLED), 10);
+    for (size_t i = 0; i < 10; i++)
+        ask_for(house, 2, 1, i);
+    settle(house);
+    assert_int_equal(answered(house, ASK_THROTTLED), 20);
+    for (size_t i = house->asked - 10; i < house->asked; i++)
+        assert_int_equal(house->questions[i].answers, 0);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_QUEUED), 20);
+    for (size_t i = 10; i < 20; i++) /* now both have as much, so these are the ones that are too many */
+        ask_for(house, 2, 1, i);
+    settle(house);
+    assert_int_equal(answered(house, ASK_THROTTLED), 30);
+    size_t before = house->puppet.searches;
+    pass(house, CLOCK_SECOND);
+    assert_int_equal(searches_of(house, 1, before), 10);
+    assert_int_equal(searches_of(house, 2, before), 10);
+}
+
+static void who_joins_a_flood_moves_its_flight_up(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    for (size_t i = 0; i < 200; i++)
+        ask_for(house, 1, 1, i);
+    settle(house);
+    struct question *joined = prepare(house, "c1n180");
+    joined->ask.client = 2;
+    joined->ask.weight = 1;
+    fetcher_ask(house->fetcher, &joined->ask);
+    settle(house);
+    pass(house, 105 * CLOCK_MILLISECOND);
+    assert_verdict(joined, ASK_OK);
+    assert_true(joined->ask.collapsed);
+    assert_int_equal(joined->charged, 0);
+}
+
 /* Background flights. */
 
 /* The names that were searched for, from the nth search on, in their order. */
@@ -1207,7 +1336,7 @@ static void who_joins_what_nobody_waited_for_moves_it_up(void **state)
     assert_int_equal(house->puppet.searches, 2);
     ask(house, "c");
     pass(house, CLOCK_SECOND);
-    assert_order(house, 1, "aybcx");
+    assert_order(house, 1, "abycx");
     assert_verdict(refresh, ASK_OK);
     assert_verdict(joined, ASK_OK);
     assert_true(joined->ask.collapsed);
@@ -1424,6 +1553,10 @@ int main(void)
         TEST(a_call_is_sent_again_once_only_and_waits_for_the_budget),
         TEST(an_outage_costs_only_a_share_more),
         TEST(nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long),
+        TEST(shares_of_the_budget_are_as_the_weights),
+        TEST(a_flood_delays_only_itself),
+        TEST(in_a_full_queue_the_flood_makes_room),
+        TEST(who_joins_a_flood_moves_its_flight_up),
         TEST(what_nobody_waits_for_goes_last),
         TEST(who_joins_what_nobody_waited_for_moves_it_up),
         TEST(a_full_queue_gives_up_what_nobody_waits_for_first),

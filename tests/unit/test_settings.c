@@ -85,7 +85,7 @@ static const struct mistake MISTAKES[] = {
     {LOGIN CLIENT "businesses = 1, two\n", "businesses: "},
     {LOGIN CLIENT "businesses =\n", "businesses: "},
     {LOGIN CLIENT "dry_run = maybe\n", ":6: dry_run: "},
-    {LOGIN CLIENT "weight = 3\n", ":6: weight: "},
+    {LOGIN CLIENT "weight = 0\n", ":6: weight: "},
     {LOGIN CLIENT "[client a]\nkey = " KEY "\n", ":6: "},
     {LOGIN CLIENT "[client b]\nkey = " KEY "\n", "belongs to client a already"},
     {"", "username: is needed"},
@@ -129,7 +129,7 @@ static void a_full_configuration_is_read(void **state)
                   "[log]\nlevel = warn\nformat = json\n[cache]\nttl = 90s\nmemory = 1mb\nstale_if_error = 24h\n" LOGIN
                   "totp_secret = GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ\nbudget = 5/s\n"
                   "[redis]\nurl =\nprefix = x:\n[client a]\nkey = " KEY "\nrate = 10/s\nmisses = 5/day\n"
-                  "concurrency = 7\nbusinesses = 3, 1\ndry_run = yes\nweight = 1\n",
+                  "concurrency = 7\nbusinesses = 3, 1\ndry_run = yes\nweight = 3\n",
                   &settings, &complaints);
     if (!good)
         fail_msg("%s", complaints.text.bytes);
@@ -145,6 +145,7 @@ static void a_full_configuration_is_read(void **state)
     assert_int_equal(client->policy.misses.limit, 5);
     assert_int_equal(client->policy.misses.period_us, CLOCK_DAY);
     assert_int_equal(client->policy.concurrency, 7);
+    assert_int_equal(client->policy.weight, 3);
     assert_int_equal(client->scope.count, 2);
     assert_int_equal(client->scope.locations[0], 1);
     assert_true(client->policy.dry_run);
