@@ -5,6 +5,7 @@
 #   make demo          the simulator, nexgate and a walk through what it does (ONCE=1: exit after the walk)
 #   make deps          install what is missing
 #   make unit | flow | e2e | lint | tsan      one suite
+#   make bench         what it costs, beside nginx, HAProxy and Varnish; bench-quick, bench-check: docs/performance.md
 #   make fuzz          every fuzzer for a minute (TIME=600: for ten)
 #
 # A variant is a build with other flags in a folder of its own:
@@ -122,6 +123,17 @@ flow-programs: $(FLOW_TESTS)
 demo: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@$(PYTHON) tests/demo.py
+
+# bench: every workload against the peers (docs/performance.md). bench-quick: one short round, nothing written.
+# bench-check: instructions a request against the recorded ones; RECORD=1 records them.
+.PHONY: bench bench-quick bench-check
+bench:       BENCH := bench.py
+bench-quick: BENCH := bench.py --rounds 1 --seconds 1 --dry
+bench-check: BENCH := check.py $(if $(RECORD),--record)
+bench bench-quick bench-check: deps
+	@bench/deps.sh
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@$(PYTHON) bench/$(BENCH)
 
 clean:
 	rm -rf build

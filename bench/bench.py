@@ -10,9 +10,9 @@ import sys
 import tempfile
 
 import machine
+import servers
 import tables
 import workloads
-from servers import ROOT
 
 
 @contextlib.contextmanager
@@ -36,6 +36,7 @@ def parse():
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers are ended on the way out
+    servers.allow_descriptors()
     options = parse()
     facts, outcomes = machine.describe(), []
     print(tables.machine(facts))
@@ -48,12 +49,12 @@ def main():
     if options.dry:
         return
     text = f"{tables.machine(facts)}{options.rounds} rounds of {options.seconds} s.\n\n" + "\n".join(map(tables.result, outcomes))
-    file = ROOT / f"bench/results/{facts['date']}.md"
+    file = servers.ROOT / f"bench/results/{facts['date']}.md"
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"# Measured on {facts['date']}\n\n{text}")
     file.with_suffix(".json").write_text(tables.to_json(facts, outcomes))
-    tables.put_between(ROOT / "docs/performance.md", "results", text)
-    print(f"written: {file.relative_to(ROOT)}, its .json, and docs/performance.md")
+    tables.put_between(servers.ROOT / "docs/performance.md", "results", text)
+    print(f"written: {file.relative_to(servers.ROOT)}, its .json, and docs/performance.md")
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ def run(server, file, seconds, connections=64, fields=(), cores=LOAD_CORES, miss
     before = server.cpu_seconds()
     said = json.loads(_wrk(server, file, seconds, connections, "again", fields, cores).splitlines()[-1])
     spent = server.cpu_seconds() - before
-    if said["refused"] or said["broken"]:
-        sys.exit(f"{server.name}: {said['refused']} requests were refused, {said['broken']} broke")
+    if said["refused"] or said["broken"] or not said["requests"]:
+        sys.exit(f"{server.name}: of {said['requests']} requests {said['refused']} were refused, {said['broken']} broke")
     if server.origin and not misses and server.origin.cpu_seconds() - origin_before > 0.05 * spent:
         sys.exit(f"{server.name} does not answer from memory")
     requests = said["requests"]
@@ -59,11 +59,9 @@ def run(server, file, seconds, connections=64, fields=(), cores=LOAD_CORES, miss
 
 
 def in_turn(servers, file, rounds, seconds, **options):
-    """Every server once a round, after a second that is not counted: {name: [Load of each round]}."""
-    for server in servers:
-        run(server, file, 1, **options)
+    """Every server once a round, the first of which is not counted: {name: [Load of each round]}."""
     loads = {server.name: [] for server in servers}
-    for _ in range(rounds):
+    for _ in range(1 + rounds):
         for server in servers:
             loads[server.name].append(run(server, file, seconds, **options))
-    return loads
+    return {name: of_rounds[1:] for name, of_rounds in loads.items()}

@@ -32,11 +32,15 @@ def _commit():
     return done.stdout.strip()
 
 
+def processor():
+    found = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return found.group(1) if found else platform.machine()
+
+
 def describe():
-    processor = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
     return {
         "date": datetime.date.today().isoformat(),
-        "processor": processor.group(1) if processor else platform.machine(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GB",
         "kernel": platform.release(),

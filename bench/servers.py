@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def allow_descriptors():
+    """As many open files as the machine lets us, for us and all that we start."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def tool(name):
@@ -92,14 +99,6 @@ class Server:
 
 def _stat(pid):
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-
-
-def exchange(port, path, fields=(), key=key_of(0)):
-    """One request by hand; the whole response as it came."""
-    lines = [f"GET {path} HTTP/1.1", "Host: bench", f"Authorization: Bearer {key}", *fields, "Connection: close", "", ""]
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall("\r\n".join(lines).encode())
-        return b"".join(iter(lambda: connection.recv(1 << 20), b""))
 
 
 def upstream(records, *mode):

@@ -20,7 +20,8 @@ def _milliseconds(us):
 def _load_row(name, loads, base):
     middle, costs = medians(loads), [each.cpu_us for each in loads]
     times = [_milliseconds(us) for us in (middle.p50_us, middle.p99_us, middle.p999_us)]
-    return [name, f"{middle.cpu_us:.2f}", f"{min(costs):.2f}–{max(costs):.2f}", f"{middle.cpu_us / base:.2f}", f"{middle.per_second:,.0f}", *times]
+    spread = f"{min(costs):.2f}–{max(costs):.2f}"
+    return [name, f"{middle.cpu_us:.2f}", spread, f"{middle.cpu_us / base:.2f}", f"{middle.per_second:,.0f}", *times]
 
 
 def _rows(rows):
@@ -34,13 +35,14 @@ def _rows(rows):
 
 def result(outcome):
     target = f"Target: {outcome.target}. Measured: **{outcome.verdict}**." if outcome.target else f"nexgate: **{outcome.verdict}**."
-    return f"### {outcome.name[0].upper()}{outcome.name[1:]}\n{outcome.about}\n{target}\n\n{_rows(outcome.rows)}"
+    about = " ".join(outcome.about.split())
+    return f"### {outcome.name[0].upper()}{outcome.name[1:]}\n{about}\n\n{target}\n\n{_rows(outcome.rows)}"
 
 
 def machine(facts):
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    return (f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['memory']}, Linux {facts['kernel']}, load before the run "
-            f"{facts['load before']}; commit {facts['commit']}; {versions}.\n")
+    return (f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['memory']}, Linux {facts['kernel']}, "
+            f"load before the run {facts['load before']}; commit {facts['commit']}; {versions}.\n")
 
 
 def to_json(facts, outcomes):
