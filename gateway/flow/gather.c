@@ -3,6 +3,7 @@
  * when two windows cannot stand on one page. Must not know how an answer is written. */
 #include "flow/search.h"
 
+#include "flow/prefer.h"
 #include "flow/refresh.h"
 
 #include <assert.h>
@@ -184,6 +185,8 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
         .doubting = search->directives.max_age_us >= 0 || search->directives.min_fresh_us > 0,
         .store = !search->directives.no_store,
         .client = (uintptr_t)search->client,
+        .impatient = search->patience_us >= 0,
+        .patience_us = search->patience_us,
         .weight = search->client->policy.weight,
         .on_charge = on_charge,
         .on_refund = on_refund,
@@ -219,6 +222,8 @@ static enum step_result take_answer(struct search *search)
 {
     struct ask *ask = &search->ask;
     struct search_part *part = &search->parts[search->asked_part];
+    if (ask->was_impatient)
+        search->granted_us = ask->patience_us;
     if (ask->verdict == ASK_CAPPED && search->replans < REPLANS_MAX) {
         search->replans++;
         make_plan(search);
@@ -275,6 +280,8 @@ enum step_result step_gather(struct search *search)
     } else {
         search->replans = 0;
         search->refetched = search->alone = false;
+        search->patience_us = prefer_wait(search->exchange->request.prefer);
+        search->granted_us = -1;
         make_plan(search);
     }
     while (result == STEP_NEXT) {

@@ -74,6 +74,16 @@ enum step_result search_fail(struct search *search, int status, int64_t retry_us
     return STEP_DONE;
 }
 
+/* RFC 7240 section 3: said only where it was applied. */
+static void say_preference(struct search *search)
+{
+    char text[32];
+    if (search->granted_us < 0)
+        return;
+    snprintf(text, sizeof(text), "wait=%lld", (long long)clock_seconds_up(search->granted_us));
+    answer_field(&search->exchange->answer, "Preference-Applied", slice_of(text));
+}
+
 /* A miss that the client may not pay for: the request costs nothing. */
 static enum step_result fail_uncharged(struct search *search)
 {
@@ -138,6 +148,7 @@ enum step_result search_fail_ask(struct search *search)
         return fail_uncharged(search);
     search_look_at_quota(search);
     say_failure(search);
+    say_preference(search);
     search_outcome(search, METRIC_FAILED, "failed");
     switch (ask->verdict) {
     case ASK_THROTTLED:
@@ -280,6 +291,7 @@ enum step_result step_reply(struct search *search)
     say_quota(search);
     answer_field(answer, "ETag", slice_make(etag, ETAG_LENGTH));
     say_provenance(search, &provenance);
+    say_preference(search);
 
     struct slice if_none_match = search->exchange->request.if_none_match;
     if (if_none_match.at != NULL && !none_match_holds(if_none_match, slice_make(etag, ETAG_LENGTH))) {

@@ -12,10 +12,9 @@ enum { MARGIN_US = 5000 }; /* of the budget, for the jitter of the network */
 static void start_flight(struct fetcher *fetcher, struct ask *ask)
 {
     struct flight *flight = flight_new(fetcher, ask);
-    int64_t now_us = loop_now(fetcher->loop);
 
     flight->number = ++fetcher->came;
-    route_set_patience(flight, now_us + fetcher->options.max_wait_us);
+    route_set_patience(flight, ask->patience_us);
     flight->timer.on_timer = route_on_timer;
     flight->token_waiter.on_token = route_on_token;
     flight->fetch.on_done = outcome_on_done;
@@ -59,6 +58,9 @@ static void on_ask(struct letter *letter, void *receiver)
     struct fetcher *fetcher = receiver;
     struct ask *ask = MEM_OUTER(letter, struct ask, letter);
     struct flight *flight = map_get(fetcher->by_key, ask->key);
+    int64_t max_wait_us = fetcher->options.max_wait_us;
+
+    ask->patience_us = ask->impatient ? earlier(ask->patience_us, max_wait_us) : max_wait_us;
 
     if (fetcher->closing) {
         const struct landing closing = {

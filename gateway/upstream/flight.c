@@ -91,6 +91,7 @@ void flight_answer(struct flight *flight, const struct landing *landing, const s
     flight->last_ask = &flight->asks;
     while (ask != NULL) {
         struct ask *next = ask->next; /* answered, it is its owner's */
+        ask->was_impatient = ask->impatient && ask->patience_us == flight->patience_us;
         ask_answer(ask, landing, collapsed, cache);
         collapsed = true;
         ask = next;

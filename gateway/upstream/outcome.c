@@ -47,9 +47,9 @@ static void after_throttle(struct flight *flight, struct nexudus_answer *answer)
 
 static void renew_patience(struct flight *flight)
 {
-    const struct fetcher *fetcher = flight->fetcher;
+    int64_t now_us = loop_now(flight->fetcher->loop);
 
-    flight->wait_until_us = earlier(loop_now(fetcher->loop) + fetcher->options.max_wait_us, flight->latest_us);
+    flight->wait_until_us = earlier(now_us + flight->patience_us, flight->latest_us);
 }
 
 /* Once more with another token; if that is refused too, it is not the token. */

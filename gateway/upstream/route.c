@@ -184,10 +184,16 @@ static bool is_line_full(const struct fetcher *fetcher)
     return beyond >= 0 && budget_ready_behind(fetcher->budget, now_us, beyond) > now_us;
 }
 
-void route_set_patience(struct flight *flight, int64_t wait_until_us)
+static void wait_until(struct flight *flight, int64_t wait_until_us)
 {
     flight->wait_until_us = wait_until_us;
     flight->latest_us = wait_until_us + 2 * flight->fetcher->options.timeout_us; /* the token's and the call's */
+}
+
+void route_set_patience(struct flight *flight, int64_t patience_us)
+{
+    flight->patience_us = patience_us;
+    wait_until(flight, loop_now(flight->fetcher->loop) + patience_us);
 }
 
 void route_enter(struct flight *flight)
@@ -207,18 +213,15 @@ void route_enter(struct flight *flight)
         refuse_full(last);
 }
 
-/* The patience of one for which nobody waited so far begins now. */
-static void promote(struct flight *flight, const struct ask *ask)
+/* One for which nobody waited so far begins to wait now; else it waits for as long as if the more patient had begun. */
+static void take_patience(struct flight *flight, const struct ask *ask)
 {
-    struct fetcher *fetcher = flight->fetcher;
-
-    if (flight->background)
-        route_set_patience(flight, loop_now(fetcher->loop) + fetcher->options.max_wait_us);
-    take_rank(flight, ask);
-    if (flight->state != FLIGHT_QUEUED)
-        return;
-    move(flight, FLIGHT_QUEUED);
-    timer_start(fetcher->loop, &flight->timer, flight->wait_until_us);
+    if (flight->background) {
+        route_set_patience(flight, ask->patience_us);
+    } else if (ask->patience_us > flight->patience_us) {
+        wait_until(flight, flight->wait_until_us + ask->patience_us - flight->patience_us);
+        flight->patience_us = ask->patience_us;
+    }
 }
 
 void route_join(struct flight *flight, struct ask *ask)
@@ -226,8 +229,15 @@ void route_join(struct flight *flight, struct ask *ask)
     bool waits_behind = flight->ranked && fair_next(flight->fetcher->fair, ask->client) < flight->rank;
 
     flight_board(flight, ask);
-    if (!ask->background && (flight->background || waits_behind))
-        promote(flight, ask);
+    if (ask->background || !(flight->background || waits_behind || ask->patience_us > flight->patience_us))
+        return;
+    take_patience(flight, ask);
+    if (flight->background || waits_behind)
+        take_rank(flight, ask);
+    if (flight->state != FLIGHT_QUEUED)
+        return;
+    move(flight, FLIGHT_QUEUED); /* where it belongs now */
+    timer_start(flight->fetcher->loop, &flight->timer, flight->wait_until_us);
 }
 
 void route_line_up(struct flight *flight)

@@ -58,14 +58,15 @@ static inline int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* How long it may wait in the queue; the end of everything follows from that. */
-void route_set_patience(struct flight *flight, int64_t wait_until_us);
+/* How long it may wait in the queue, from now; the end of everything follows from that. */
+void route_set_patience(struct flight *flight, int64_t patience_us);
 
 /* Into the queue for the first time. Where the queue is full, the last in it is refused: a refresh, or the newest of
  * the client whose queue is longest for its weight. */
 void route_enter(struct flight *flight);
 
-/* Somebody else comes aboard, and the flight moves up where that client's own turn would be earlier. */
+/* Somebody else comes aboard, and the flight moves up where that client's own turn would be earlier, or waits
+ * longer where that client would. */
 void route_join(struct flight *flight, struct ask *ask);
 
 /* Into the queue, in its order; refused where the wait would be too long. */

@@ -1159,6 +1159,38 @@ static void nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_l
     assert_int_equal(house->puppet.searches, 3);
 }
 
+/* Patience. */
+
+static void who_joins_the_impatient_may_still_wait(void **state)
+{
+    struct house *house = *state;
+
+    house->options.budget_interval_us = 3 * CLOCK_SECOND;
+    house->options.budget_count = 1;
+    build(house);
+    ask(house, "a");
+    settle(house);
+    struct question *hasty = prepare(house, "b");
+    hasty->ask.impatient = true;
+    hasty->ask.patience_us = 1;
+    fetcher_ask(house->fetcher, &hasty->ask);
+    settle(house);
+    assert_verdict(hasty, ASK_THROTTLED);
+    assert_true(hasty->ask.was_impatient);
+    move(house, 2 * CLOCK_SECOND);
+    struct question *starter = prepare(house, "b");
+    starter->ask.impatient = true;
+    starter->ask.patience_us = 1100 * CLOCK_MILLISECOND;
+    fetcher_ask(house->fetcher, &starter->ask);
+    settle(house);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401}); /* and then it waits anew */
+    struct question *joined = ask(house, "b");
+    pass(house, 10 * CLOCK_SECOND);
+    assert_verdict(starter, ASK_OK);
+    assert_false(starter->ask.was_impatient);
+    assert_verdict(joined, ASK_OK);
+}
+
 /* Fairness. */
 
 static struct question *ask_for(struct house *house, uint64_t client, int64_t weight, size_t number)
@@ -1553,6 +1585,7 @@ int main(void)
         TEST(a_call_is_sent_again_once_only_and_waits_for_the_budget),
         TEST(an_outage_costs_only_a_share_more),
         TEST(nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long),
+        TEST(who_joins_the_impatient_may_still_wait),
         TEST(shares_of_the_budget_are_as_the_weights),
         TEST(a_flood_delays_only_itself),
         TEST(in_a_full_queue_the_flood_makes_room),

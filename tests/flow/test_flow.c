@@ -185,6 +185,7 @@ static struct asker *begin(struct house *house, const char *client, const char *
         .api_key = client != NULL ? slice_of(client) : slice_make(NULL, 0),
         .cache_control = field_of(fields, "Cache-Control"),
         .if_none_match = field_of(fields, "If-None-Match"),
+        .prefer = field_of(fields, "Prefer"),
         .came_us = clock_now(house->clock),
     };
     struct handler *handler = flow_handler(house->flow);
@@ -697,6 +698,51 @@ static void request_directives_win_over_a_remembered_refusal(void **state)
     assert_int_equal(house->puppet.searches, 6);
 }
 
+/* A throttle makes everybody wait for two seconds and some; each row says for how long one is willing to. */
+static void a_client_waits_no_longer_than_it_prefers(void **state)
+{
+    static const struct {
+        const char *fields;
+        int status;
+        const char *applied; /* NULL: not said */
+    } rows[] = {
+        {"Prefer: wait=0", 503, "Preference-Applied: wait=0\r\n"},
+        {"Prefer: respond-async, wait=1", 503, "Preference-Applied: wait=1\r\n"},
+        {"Prefer: wait=4", 200, "Preference-Applied: wait=4\r\n"},
+        {"Prefer: wait=9", 200, "Preference-Applied: wait=5\r\n"}, /* max_wait */
+        {"Prefer: wait=soon", 200, NULL},
+        {NULL, 200, NULL},
+    };
+    struct house *house = *state;
+    const struct puppet_answer throttle = {.status = 409, .says_retry = true, .retry_after_us = 2 * CLOCK_SECOND};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        puppet_next_search(&house->puppet, throttle);
+        struct asker *first = begin(house, "free", "WebHook_Name=a", "Cache-Control: no-cache");
+        puppet_settle(house->loop);
+        struct asker *asker = begin(house, "free", "size=5", rows[i].fields);
+        for (int step = 0; step < 30 && asker->answers == 0; step++) {
+            puppet_settle(house->loop);
+            if (asker->answers == 0)
+                clock_move(house->clock, 100 * CLOCK_MILLISECOND);
+        }
+        assert_int_equal(read_answer(house, asker), rows[i].status);
+        if (rows[i].applied != NULL)
+            expect(house, rows[i].applied);
+        else
+            assert_null(strstr(house->text, "Preference-Applied"));
+        if (rows[i].status == 503)
+            expect(house, "Retry-After: 3\r\n");
+        clock_move(house->clock, 100 * CLOCK_SECOND);
+        puppet_settle(house->loop);
+        clock_move(house->clock, 100 * CLOCK_SECOND);
+        puppet_settle(house->loop);
+        assert_int_equal(first->answers, 1);
+    }
+    assert_int_equal(ask(house, "free", "WebHook_Name=b", NULL), 200);
+    assert_int_equal(ask(house, "free", "WebHook_Name=b", "Prefer: wait=3"), 200);
+    assert_null(strstr(house->text, "Preference-Applied")); /* a hit waits for nothing */
+}
+
 static void a_hot_window_is_refreshed_before_it_expires(void **state)
 {
     struct house *house = *state;
@@ -741,6 +787,7 @@ int main(void)
         TEST(stale_covers_every_failure_of_nexudus),
         TEST(a_refusal_of_a_query_is_remembered),
         TEST(request_directives_win_over_a_remembered_refusal),
+        TEST(a_client_waits_no_longer_than_it_prefers),
         TEST(a_hot_window_is_refreshed_before_it_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
