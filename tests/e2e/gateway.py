@@ -163,10 +163,13 @@ class Gateway:
         return self._moved / 1_000_000
 
     def search_as_time_moves(self, query="", step=0.5, on_step=None, **fields):
-        """A search whose answer may need time to pass: the clock is moved by `step` seconds until the answer comes."""
+        """A search whose answer may need time to pass: the clock is moved by `step` seconds until the answer comes. It stands still
+        while the simulator is at work, so that no call runs into its timeout because the machine is slow."""
         with self.connect() as connection:
             connection.send(connection.message(SEARCH + "?" + query, fields=self.fields(**fields)))
             while not connection.readable(0.02):
+                if self.simulator.busy():
+                    continue
                 self.move_time(step)
                 if on_step:
                     on_step(self.moved())

@@ -47,6 +47,10 @@ class Simulator:
     def held(self):
         return self._control("GET", "/held")["held"]
 
+    def busy(self):
+        """True while a call is under way."""
+        return self._control("GET", "/held")["in_flight"] > 0
+
     def faults(self, *rules):
         self._control("POST", "/faults", list(rules))
 

@@ -3,7 +3,7 @@
 
     GET  /help       this
     GET  /counters   every call by kind and status, logins, refreshes, the last calls (without secrets), the most in flight
-    GET  /held       {"held": n}: calls that wait for a release
+    GET  /held       {"held": n, "in_flight": m}: calls that wait for a release, and calls under way in all
     GET  /tokens     every token ever issued, for those who search for leaks
     GET  /config     what POST /config can change, as it is
     POST /reset      counters, faults, throttle, records and revocations as at the start; tokens stay good
@@ -44,7 +44,7 @@ class Control:
         return self.nexudus.counters.report() | {"held": self.nexudus.faults.held(), "connections": self.server.accepted}
 
     def get_held(self, _):
-        return {"held": self.nexudus.faults.held()}
+        return {"held": self.nexudus.faults.held(), "in_flight": self.nexudus.counters.in_flight()}
 
     def get_tokens(self, _):
         return {"issued": self.nexudus.tokens.issued}

@@ -43,6 +43,10 @@ class Counters:
                 self._calls[kind][seen.get("status", 0)] += 1
                 self._recent.append(seen)
 
+    def in_flight(self):
+        with self._lock:
+            return sum(self._in_flight.values())
+
     def report(self):
         with self._lock:
             return {
