@@ -106,7 +106,6 @@ static size_t serve_body(struct conn *conn, struct slice input)
         return input.length;
     }
     conn_start(conn, &request);
-    buf_reset(&conn->held);
     return used;
 }
 

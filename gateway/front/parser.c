@@ -144,15 +144,10 @@ static enum step scan_path(struct parser *parser, const struct head *head)
 
 static enum step scan_query(struct parser *parser, const struct head *head)
 {
-    size_t limit = head->limits->query_bytes;
-    size_t run = parser->scanned - parser->query_at;
-    size_t there = head->length - parser->scanned;
-    /* One octet past the limit is enough to know. */
-    size_t most = limit + 1 - run < there ? limit + 1 - run : there;
-    parser->scanned += (uint32_t)octet_run(head->at + parser->scanned, most, OCTET_QUERY);
-    if (parser->scanned - parser->query_at > limit)
+    bool has_ended = skip_run(parser, head, OCTET_QUERY);
+    if (parser->scanned - parser->query_at > head->limits->query_bytes)
         return refuse(parser, 414, "the query is longer than this gateway takes");
-    if (parser->scanned == head->length)
+    if (!has_ended)
         return STEP_WAIT;
     if (head->at[parser->scanned] != ' ')
         return refuse(parser, 400, "the query has a character that no URI may have, or no version follows it");
