@@ -24,6 +24,7 @@ static void make_ready(struct puppet_call *call, const struct puppet_answer *ans
     snprintf(fetch->error, sizeof fetch->error, "%s", answer->outcome == FETCH_ANSWERED ? "" : "the puppet says so");
     if (answer->body != NULL)
         buf_add_text(&fetch->body, answer->body);
+    call->status = fetch->status;
     call->is_ready = true;
     loop_defer(call->puppet->loop, &call->puppet->delivery);
 }
@@ -169,8 +170,12 @@ static void answer(struct puppet_call *call)
 {
     struct puppet_script *script = call->is_search ? &call->puppet->search_script : &call->puppet->token_script;
 
-    if (script->next < script->count)
+    if (call->puppet->is_dead)
+        make_ready(call, &(struct puppet_answer){.outcome = FETCH_UNREACHABLE});
+    else if (script->next < script->count)
         make_ready(call, &script->answers[script->next++]);
+    else if (call->is_search && random_between(&call->puppet->random, 1, 100) <= call->puppet->throttled_percent)
+        make_ready(call, &(struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = CLOCK_SECOND});
     else if (call->is_search)
         answer_search(call);
     else
@@ -248,6 +253,7 @@ void puppet_init(struct puppet *puppet, struct loop *loop)
         .gives_refresh_tokens = true,
         .accepts_password = true,
     };
+    random_init(&puppet->random, 1);
 }
 
 void puppet_free(struct puppet *puppet)

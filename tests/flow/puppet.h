@@ -5,6 +5,7 @@
 #ifndef NEXGATE_TESTS_PUPPET_H
 #define NEXGATE_TESTS_PUPPET_H
 
+#include "base/random.h"
 #include "io/fetch.h"
 
 enum { PUPPET_CALLS_MAX = 8192, PUPPET_SCRIPT_MAX = 64, PUPPET_TEXT_MAX = 128 };
@@ -17,6 +18,7 @@ struct puppet_call {
     bool is_search; /* else the token endpoint */
     bool is_ready;  /* its outcome is in `fetch` */
     bool was_cancelled;
+    int status; /* that it was answered; 0: none */
     char *url, *form;
     char authorization[PUPPET_TEXT_MAX], client_id[PUPPET_TEXT_MAX]; /* header values; "" when not sent */
     int64_t started_us;
@@ -48,11 +50,14 @@ struct puppet {
 
     /* How Nexudus is; a test sets these as it likes. */
     bool hold_searches, hold_tokens; /* calls wait for puppet_release */
-    int64_t total_items;             /* 3 */
-    int64_t cap;                     /* largest page; 0: as asked */
-    int64_t token_lifetime_seconds;  /* 3600 */
-    bool gives_refresh_tokens;       /* yes */
-    bool accepts_password;           /* yes */
+    bool is_dead;                    /* nobody can connect */
+    int64_t throttled_percent;       /* of the searches, at random: 409 with a Retry-After of a second */
+    struct random random;
+    int64_t total_items;            /* 3 */
+    int64_t cap;                    /* largest page; 0: as asked */
+    int64_t token_lifetime_seconds; /* 3600 */
+    bool gives_refresh_tokens;      /* yes */
+    bool accepts_password;          /* yes */
 
     struct puppet_script search_script, token_script; /* what is answered before anything else */
     unsigned serial;                                  /* of the last token: access-N, refresh-N */

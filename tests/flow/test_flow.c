@@ -67,6 +67,28 @@ static void add_clients(struct house *house)
     add_client(house, "single", &policy, 0);
 }
 
+static const struct fetcher_options PLAIN = {
+    .url = "https://nexudus.test",
+    .connect_timeout_us = 3 * CLOCK_SECOND,
+    .timeout_us = 10 * CLOCK_SECOND,
+    .budget_count = 1000,
+    .budget_interval_us = CLOCK_SECOND,
+    .max_wait_us = 5 * CLOCK_SECOND,
+    .queue = 1000,
+    .retry_after_max_us = 10 * CLOCK_SECOND,
+    .negative_ttl_us = 5 * CLOCK_SECOND,
+    .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
+};
+
+/* A fetcher anew; build_flow must follow. */
+static void build_fetcher(struct house *house, const struct fetcher_options *options)
+{
+    const struct fetcher_cache cache = store_in(house->memory);
+    fetcher_free(house->fetcher);
+    house->fetcher =
+        fetcher_new(house->loop, &house->puppet.transport, options, &cache, house->log, metrics_block(house->metrics));
+}
+
 /* A flow anew, with these bounds past the ttl. */
 static void build_flow(struct house *house, int64_t stale_while_revalidate_us, int64_t stale_if_error_us)
 {
@@ -102,21 +124,7 @@ static int set_up(void **state)
     house->memory = memory_new(8 << 20);
     house->mailbox = mailbox_new(house->loop, house);
 
-    const struct fetcher_options options = {
-        .url = "https://nexudus.test",
-        .connect_timeout_us = 3 * CLOCK_SECOND,
-        .timeout_us = 10 * CLOCK_SECOND,
-        .budget_count = 1000,
-        .budget_interval_us = CLOCK_SECOND,
-        .max_wait_us = 5 * CLOCK_SECOND,
-        .queue = 1000,
-        .retry_after_max_us = 10 * CLOCK_SECOND,
-        .negative_ttl_us = 5 * CLOCK_SECOND,
-        .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
-    };
-    const struct fetcher_cache cache = store_in(house->memory);
-    house->fetcher =
-        fetcher_new(house->loop, &house->puppet.transport, &options, &cache, house->log, metrics_block(house->metrics));
+    build_fetcher(house, &PLAIN);
     build_flow(house, 0, 0);
     house->puppet.total_items = 45;
     complaints_free(&none);
@@ -174,7 +182,7 @@ static struct asker *begin(struct house *house, const char *client, const char *
     struct asker *asker = &house->askers[house->asked++];
     assert_true(house->asked <= ASKERS_MAX);
     struct exchange *exchange = exchange_new();
-    asker->exchange = exchange;
+    *asker = (struct asker){.exchange = exchange};
     exchange->connection = asker;
     exchange->on_answer = on_answer;
     exchange->request = (struct request){
@@ -758,6 +766,135 @@ static void a_hot_window_is_refreshed_before_it_expires(void **state)
     expect(house, "Age: 0\r\n");
 }
 
+/* Long troubles. */
+
+static void forget(struct asker *asker)
+{
+    exchange_reset(asker->exchange);
+    exchange_free(asker->exchange);
+    *asker = (struct asker){0};
+}
+
+/* No call within the Retry-After of a throttle, and never more than ten in an interval. */
+static void check_calls(const struct puppet *puppet)
+{
+    int64_t open_us = 0, throttled_us = 0;
+    for (size_t i = 0; i < puppet->searches; i++) {
+        const struct puppet_call *call = puppet_search(puppet, i);
+        if (call->started_us > throttled_us && call->started_us < open_us)
+            fail_msg("search %zu came %d ms early", i, (int)((open_us - call->started_us) / 1000));
+        if (call->status == 409) {
+            throttled_us = call->started_us;
+            open_us = throttled_us + CLOCK_SECOND;
+        }
+        if (i >= 10)
+            assert_true(call->started_us - puppet_search(puppet, i - 10)->started_us >= 105 * CLOCK_MILLISECOND);
+    }
+}
+
+/* Takes the answers that are there; adds those of 200 to `good`, those of 503 to `late`. */
+static void take_answers(struct house *house, size_t *good, size_t *late)
+{
+    for (size_t i = 0; i < ASKERS_MAX; i++) {
+        struct asker *asker = &house->askers[i];
+        if (asker->exchange == NULL || asker->answers == 0)
+            continue;
+        int status = read_answer(house, asker);
+        if (status != 200 && status != 503)
+            fail_msg("%d\n%s", status, house->text);
+        if (status == 503)
+            expect(house, "Retry-After: ");
+        *good += status == 200;
+        *late += status == 503;
+        forget(asker);
+    }
+}
+
+/* Each 409 costs a pause of 1.1 s on average, so no more than 545 searches can be answered in ten minutes. In the
+ * second row more than that are asked. */
+static void no_throttle_reaches_a_client(void **state)
+{
+    static const struct {
+        int64_t every_us;
+        size_t good_min;
+    } rows[] = {{2 * CLOCK_SECOND, 270}, {CLOCK_SECOND / 2, 480}};
+    struct house *house = *state;
+    struct fetcher_options options = PLAIN;
+    char query[64];
+    options.budget_count = 10;
+    options.budget_interval_us = 100 * CLOCK_MILLISECOND;
+    options.breaker_percent = 50;
+    options.breaker_probe_us = 5 * CLOCK_SECOND;
+    options.retry_percent = 20;
+    build_fetcher(house, &options);
+    build_flow(house, 0, 0);
+    house->puppet.throttled_percent = 50;
+    for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        size_t asked = 0, good = 0, late = 0, before = house->puppet.searches;
+        for (int64_t us = 0; us < 610 * CLOCK_SECOND; us += 50 * CLOCK_MILLISECOND) {
+            if (us % rows[row].every_us == 0 && us < 600 * CLOCK_SECOND) {
+                snprintf(query, sizeof(query), "WebHook_ErrorCount=%zu", 10000 * row + asked++);
+                house->asked %= ASKERS_MAX; /* the first were answered long ago */
+                begin(house, "free", query, NULL);
+            }
+            puppet_settle(house->loop);
+            take_answers(house, &good, &late);
+            clock_move(house->clock, 50 * CLOCK_MILLISECOND);
+        }
+        print_message("note: every other call throttled for ten minutes: of %zu searches %zu were answered 200 with "
+                      "%zu calls\n",
+                      asked, good, house->puppet.searches - before);
+        assert_int_equal(good + late, asked);
+        assert_true(good >= rows[row].good_min);
+    }
+    check_calls(&house->puppet);
+}
+
+static void a_dead_nexudus_is_survived_from_the_store(void **state)
+{
+    enum { STORED = 20, BOUND_S = 3000, DEAD_S = 3600 };
+    struct house *house = *state;
+    struct fetcher_options options = PLAIN;
+    char query[64];
+    options.breaker_percent = 50;
+    options.breaker_probe_us = 5 * CLOCK_SECOND;
+    options.retry_percent = 20;
+    build_fetcher(house, &options);
+    build_flow(house, 0, BOUND_S * CLOCK_SECOND);
+    house->puppet.token_lifetime_seconds = 24 * 3600;
+    for (int i = 0; i < STORED; i++) {
+        snprintf(query, sizeof(query), "WebHook_ErrorCount=%d", i);
+        assert_int_equal(ask(house, "free", query, NULL), 200);
+    }
+    size_t before = house->puppet.searches;
+    house->puppet.is_dead = true;
+    int64_t fresh_s = TTL / CLOCK_SECOND;
+    for (int second = 1; second <= DEAD_S; second++) {
+        clock_move(house->clock, CLOCK_SECOND);
+        snprintf(query, sizeof(query), "WebHook_ErrorCount=%d", second % STORED);
+        house->asked = 0;
+        int status = ask(house, "free", query, NULL);
+        if (status != (second < fresh_s + BOUND_S ? 200 : 503))
+            fail_msg("after %d s: %d", second, status);
+        expect(house, second < fresh_s             ? "; hit; ttl="
+                      : second < fresh_s + BOUND_S ? "; detail=\"stale-if-error: unreachable\""
+                                                   : "Retry-After: ");
+    }
+    size_t calls = house->puppet.searches - before;
+    assert_in_range(calls, (DEAD_S - fresh_s) / 5 - 10, (DEAD_S - fresh_s) / 5 + 20); /* the probes, and a few */
+
+    house->puppet.is_dead = false;
+    int seconds = 0;
+    do {
+        clock_move(house->clock, CLOCK_SECOND);
+        house->asked = 0;
+        seconds++;
+    } while (ask(house, "free", "WebHook_ErrorCount=1", NULL) != 200);
+    expect(house, "fwd=stale; fwd-status=200; stored");
+    print_message("note: %zu calls to a Nexudus that was dead for an hour; back after %d s\n", calls, seconds);
+    assert_in_range(seconds, 1, 5);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -789,6 +926,8 @@ int main(void)
         TEST(request_directives_win_over_a_remembered_refusal),
         TEST(a_client_waits_no_longer_than_it_prefers),
         TEST(a_hot_window_is_refreshed_before_it_expires),
+        TEST(no_throttle_reaches_a_client),
+        TEST(a_dead_nexudus_is_survived_from_the_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
