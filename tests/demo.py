@@ -63,7 +63,8 @@ class Walk:
                 print(f"    {name}: {value}")
         body = answer.json()
         if answer.status == 200:
-            print(f"    … {len(body['Records'])} records, page {body['CurrentPage']} of {body['TotalPages']}, {body['TotalItems']} in all")
+            place = f"page {body['CurrentPage']} of {body['TotalPages']}, {body['TotalItems']} in all"
+            print(f"    … {len(body['Records'])} records, {place}")
         else:
             print(f"    … {body['detail']}")
 

@@ -52,12 +52,12 @@ def digest(key):
 
 
 class Gateway:
-    """`settings` is {"section.name": value} (None: not there), `clients` {name: {setting: value}}. A client "alpha" is always there, and asks
-    where nobody else is named. `key_of[name]` is a client's API key."""
+    """`settings` is {"section.name": value} (None: not there), `clients` {name: {setting: value}}. A client "alpha" is always
+    there, and asks where nobody else is named. `key_of[name]` is a client's API key."""
 
     def __init__(self, folder, simulator, settings=None, clients=None, variables=None):
         self.folder, self.simulator = folder, simulator
-        self.secrets = [simulator.password] if simulator else []
+        self.secrets = [simulator.password]
         self.key_of = {}
         self.received = []  # what each connection brought, as bytearrays
         self.log, self._log_changed = [], threading.Condition()
@@ -65,7 +65,7 @@ class Gateway:
         self.config = folder / "nexgate.conf"
         self.config.write_text(self._configuration(settings or {}, {"alpha": {}, "beta": {}} | (clients or {})))
         self.environment = environment(
-            NEXGATE_CLOCK_FILE=str(folder / "clock"), TEST_PASSWORD=simulator.password if simulator else "-", **(variables or {}))
+            NEXGATE_CLOCK_FILE=str(folder / "clock"), TEST_PASSWORD=simulator.password, **(variables or {}))
         self.process = None
         self._log_ended = threading.Event()
 
@@ -98,9 +98,7 @@ class Gateway:
         self._check_secrets(log)
 
     def _check_secrets(self, log):
-        known = self.secrets + list(self.key_of.values())
-        if self.simulator:
-            known += self.simulator.tokens()
+        known = self.secrets + list(self.key_of.values()) + self.simulator.tokens()
         spellings = {UPSTREAM_WORDS}
         for secret in known:
             spellings |= {secret, urllib.parse.quote(secret), urllib.parse.quote_plus(secret), secret.replace('"', '\\"'),
@@ -184,7 +182,9 @@ class Gateway:
                 words = line.split()
                 local, remote = (int(word.rpartition(":")[2], 16) for word in words[1:3])
                 to_send, to_read = (int(word, 16) for word in words[4].split(":"))
-                if (local == self.public[1] and remote in ours and to_read) or (local in ours and remote == self.public[1] and to_send):
+                unread = local == self.public[1] and remote in ours and to_read
+                unsent = local in ours and remote == self.public[1] and to_send
+                if unread or unsent:
                     return False
             return True
 
@@ -229,10 +229,9 @@ class Gateway:
     def _configuration(self, settings, clients):
         sections = {
             "server": {"listen": "127.0.0.1:0", "admin": "127.0.0.1:0"},
-            "nexudus": {"budget": "10000/10ms", "password": "${TEST_PASSWORD}"},
+            "nexudus": {"url": self.simulator.url, "username": self.simulator.username, "password": "${TEST_PASSWORD}",
+                        "budget": "10000/10ms"},
         }
-        if self.simulator:
-            sections["nexudus"] |= {"url": self.simulator.url, "username": self.simulator.username}
         for name, value in settings.items():
             section, _, setting = name.partition(".")
             sections.setdefault(section, {})[setting] = value

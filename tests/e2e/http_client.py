@@ -225,9 +225,3 @@ def all_at_once(count, work):
     if failures:
         raise failures[0]
     return results
-
-
-def send_to_all(connections, make_message):
-    """Sends one message on each connection, all as close together as one thread can."""
-    for number, connection in enumerate(connections):
-        connection.send(make_message(number, connection))

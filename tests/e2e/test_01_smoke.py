@@ -4,7 +4,7 @@
 import json
 
 from envelopes import Envelope
-from gateway import SEARCH
+from gateway import ROOT, SEARCH
 
 
 def test_a_search_is_answered_from_nexudus_and_then_from_memory(simulator, gateway):
@@ -61,13 +61,13 @@ def test_the_admin_listener_tells_how_it_goes(gateway):
 
 
 def test_a_second_entity_is_a_file_and_no_code(workshop):
-    import pathlib
-    folder = pathlib.Path(__file__).resolve().parent.parent / "data"
+    folder = ROOT / "tests/data"
     simulator = workshop.simulator(records=700)
     gateway = workshop.gateway(simulator, {"server.entities": str(folder)})
     path = "/api/spaces/coworkers"
     targets = [f"{path}?size={size}&page={number}" for size in (7, 99, 100) for number in (1, 2, 3, 7, 50)]
-    targets += [f"{path}?Coworker_Tag=vip&Coworker_Tag=a+b&orderBy=Email&dir=0", f"{path}?Coworker_Active=false&from_Coworker_CreatedOn=2025-01-01T00:00"]
+    targets += [f"{path}?Coworker_Tag=vip&Coworker_Tag=a+b&orderBy=Email&dir=0",
+                f"{path}?Coworker_Active=false&from_Coworker_CreatedOn=2025-01-01T00:00"]
     with gateway.connect() as connection:
         for target, theirs in zip(targets, simulator.direct(targets)):
             answer = connection.request(target, fields=gateway.fields())

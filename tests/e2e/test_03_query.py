@@ -24,7 +24,8 @@ def record(simulator):
     """One record with something in every property, and a name that is not ASCII."""
     for answer in simulator.direct([f"{SEARCH}?size=600"]):
         for found in answer.json()["Records"]:
-            if found["Name"].startswith("Café") and all(found[prop] for prop in ("LastError", "LastTrigger", "SystemId", "ErrorCount")):
+            full = all(found[prop] for prop in ("LastError", "LastTrigger", "SystemId", "ErrorCount"))
+            if full and found["Name"].startswith("Café"):
                 return found
     raise AssertionError("no such record")
 
@@ -61,8 +62,10 @@ def test_filters_with_few_matches(gateway, simulator, record):
     same_as_direct(gateway, simulator, "WebHook_Name=nobody+has+this")
 
 
-@pytest.mark.parametrize("order", ["Id", "UniqueId", "BusinessId", "Name", "Action", "Description", "URL", "Active", "LastError", "ErrorCount",
-                                   "LastTrigger", "CreatedOn", "UpdatedOn", "UpdatedBy", "IsNew", "SystemId", "ToStringText"])
+@pytest.mark.parametrize("order", [
+    "Id", "UniqueId", "BusinessId", "Name", "Action", "Description", "URL", "Active", "LastError", "ErrorCount", "LastTrigger", "CreatedOn",
+    "UpdatedOn", "UpdatedBy", "IsNew", "SystemId", "ToStringText",
+])
 def test_every_order_both_ways(gateway, simulator, order):
     up = same_as_direct(gateway, simulator, f"orderBy={order}&dir=0&size=600")
     down = same_as_direct(gateway, simulator, f"orderBy={order}&dir=1&size=600")
@@ -70,8 +73,8 @@ def test_every_order_both_ways(gateway, simulator, order):
 
 
 SPELLINGS = [
-    ["WebHook_Name=a+b%20c", "webhook_name=a%20b+c", "WEBHOOK_NAME=%61%20%62+%63", "dir=0&WebHook%5FName=a%20b%20c", "WebHook_Name=a+b+c&page=1&size=25",
-     "WebHook_Name=a%20b%20c&WebHook_URL=&Id=", "&&WebHook_Name=a%20b%20c&&"],
+    ["WebHook_Name=a+b%20c", "webhook_name=a%20b+c", "WEBHOOK_NAME=%61%20%62+%63", "dir=0&WebHook%5FName=a%20b%20c",
+     "WebHook_Name=a+b+c&page=1&size=25", "WebHook_Name=a%20b%20c&WebHook_URL=&Id=", "&&WebHook_Name=a%20b%20c&&"],
     ["WebHook_Action=6", "WebHook_Action=BookingCreate", "webhook_action=bookingcreate", "WebHook_Action=006", "WebHook_Action=%36"],
     ["Id=4&Id=30", "Id=30&Id=4", "id=30&ID=4&Id=30&Id=", "Id=04&iD=0030"],
     ["dir=1", "dir=descending", "DIR=Descending&orderBy=ID", "dir=01"],
@@ -85,16 +88,17 @@ SPELLINGS = [
 @pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda spellings: spellings[0])
 def test_spellings_of_one_question_share_one_answer(gateway, simulator, spellings):
     before = simulator.counters()["searches"]
-    answers = [gateway.search(spelling, cache_control="no-cache" if number == 0 else "max-age=3600") for number, spelling in enumerate(spellings)]
+    answers = [gateway.search(spellings[0], cache_control="no-cache")]
+    answers += [gateway.search(spelling, cache_control="max-age=3600") for spelling in spellings[1:]]
     assert {answer.status for answer in answers} == {200}
     assert len({answer.fields["ETag"] for answer in answers}) == 1
     assert simulator.counters()["searches"] - before == 1
 
 
 def test_different_questions_stay_different(gateway, simulator):
-    queries = ["WebHook_Name=a", "WebHook_Name=A", "WebHook_Name=%20a", "WebHook_Name=a%20", "WebHook_Name=a%26b", "WebHook_Name=a&WebHook_URL=b",
-               "WebHook_Name=a%3Db", "WebHook_Name=a%2Bb", "WebHook_Name=a+b", "WebHook_Name=a%25b", "WebHook_Name=a%2526b", "WebHook_Name=a%23b",
-               "WebHook_Name=e%CC%81", "WebHook_Name=%C3%A9", "WebHook_URL=a", "Id=1", "Id=11", "Id=1&Id=11"]
+    names = ("a", "A", "%20a", "a%20", "a%26b", "a&WebHook_URL=b", "a%3Db", "a%2Bb", "a+b", "a%25b", "a%2526b", "a%23b", "e%CC%81",
+             "%C3%A9")
+    queries = [f"WebHook_Name={name}" for name in names] + ["WebHook_URL=a", "Id=1", "Id=11", "Id=1&Id=11"]
     before = simulator.counters()["searches"]
     for query in queries:
         assert gateway.search(query, cache_control="max-age=3600").cache_status().get("fwd") == "uri-miss", query

@@ -142,8 +142,10 @@ def test_the_quota_is_on_every_authenticated_answer(workshop, simulator):
         assert int(match[3]) == 2000 and 0 < int(match[4]) <= 86400
 
 
-@pytest.mark.parametrize("rate, burst, quota, seconds", [("10/s", None, 10, 1), ("10/s", 20, 20, 2), ("50/s", 101, 101, 3), ("1/m", None, 1, 60),
-                                                          ("100/250ms", 50, 50, 1), ("7/3s", 10, 10, 5), ("1000/h", 1000, 1000, 3600)])
+@pytest.mark.parametrize("rate, burst, quota, seconds", [
+    ("10/s", None, 10, 1), ("10/s", 20, 20, 2), ("50/s", 101, 101, 3), ("1/m", None, 1, 60), ("100/250ms", 50, 50, 1), ("7/3s", 10, 10, 5),
+    ("1000/h", 1000, 1000, 3600),
+])
 def test_the_policy_is_burst_and_the_seconds_to_refill_it(workshop, simulator, rate, burst, quota, seconds):
     gateway = workshop.gateway(simulator, clients={"limited": {"rate": rate} | ({"burst": burst} if burst else {})})
     answer = gateway.search(client="limited")
@@ -153,8 +155,8 @@ def test_the_policy_is_burst_and_the_seconds_to_refill_it(workshop, simulator, r
 
 def test_misses_alone(workshop, simulator):
     gateway = workshop.gateway(simulator, clients={"limited": {"misses": "5/day"}})
-    left = [re.fullmatch(r'"misses";r=(\d+);t=\d+', gateway.search(query, client="limited").fields["RateLimit"])[1] for query in ("", "", "dir=1")]
-    assert left == ["4", "4", "3"]
+    fields = [gateway.search(query, client="limited").fields["RateLimit"] for query in ("", "", "dir=1")]
+    assert [re.fullmatch(r'"misses";r=(\d+);t=\d+', field)[1] for field in fields] == ["4", "4", "3"]
     assert gateway.search(client="limited").fields["RateLimit-Policy"] == '"misses";q=5;w=86400'
 
 
@@ -194,7 +196,8 @@ def test_head_is_get_without_a_body(gateway):
     with gateway.connect() as connection:
         fields = gateway.fields()
         connection.send(b"".join(connection.message(target, method, fields) for method, target in (
-            ("HEAD", SEARCH + "?size=5"), ("HEAD", SEARCH + "?size=0"), ("GET", SEARCH + "?size=5"), ("HEAD", "/nothing"), ("GET", "/healthz"))))
+            ("HEAD", SEARCH + "?size=5"), ("HEAD", SEARCH + "?size=0"), ("GET", SEARCH + "?size=5"), ("HEAD", "/nothing"),
+            ("GET", "/healthz"))))
         answers = [connection.answer(method) for method in ("HEAD", "HEAD", "GET", "HEAD", "GET")]
     assert [answer.status for answer in answers] == [200, 400, 200, 404, 200]
 

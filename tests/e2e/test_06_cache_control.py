@@ -4,6 +4,7 @@
 import pytest
 
 from gateway import SEARCH
+from simulator import wait_until
 
 TTL = 60
 STRICT = {"cache.stale_while_revalidate": "0s", "cache.stale_if_error": "0s"}
@@ -102,8 +103,10 @@ def test_no_store(gateway, simulator):
     assert searches(simulator) == 3
 
 
-@pytest.mark.parametrize("directive, hit", [("max-age=x", False), ("max-age=-1", False), ("min-fresh=x", False), ("max-age=99999999999999999999", True),
-                                            ("max-age", False), ("nonsense=1, other", True), ("max-stale=x", True), ("", True), (",,", True)])
+@pytest.mark.parametrize("directive, hit", [
+    ("max-age=x", False), ("max-age=-1", False), ("min-fresh=x", False), ("max-age=99999999999999999999", True), ("max-age", False),
+    ("nonsense=1, other", True), ("max-stale=x", True), ("", True), (",,", True),
+])
 def test_a_bad_number_is_taken_on_the_strict_side(gateway, directive, hit):
     gateway.search()
     gateway.move_time(5)
@@ -142,7 +145,6 @@ def test_stale_while_revalidate(gateway, simulator):
         assert int(answer.fields["Age"]) >= TTL + 7
     simulator.wait_held(1)
     simulator.release()
-    from simulator import wait_until
     wait_until(lambda: gateway.search("size=5").cache_status().get("ttl", 0) > 0, "the refreshed window")
     assert gateway.search("size=5").json()["TotalItems"] == 500
     assert searches(simulator) == 2

@@ -8,6 +8,7 @@ import pytest
 
 from gateway import SEARCH
 from http_client import all_at_once
+from simulator import wait_until
 
 HOUR = 3600
 
@@ -161,7 +162,6 @@ def test_stale_answers_and_their_refreshes_are_free(workshop, simulator, at_midn
     assert left(gateway.search()) == {"misses": 0}
     gateway.move_time(100)
     assert gateway.search().status == 200
-    from simulator import wait_until
     wait_until(lambda: simulator.counters()["searches"] == 2, "the refresh")
     assert left(gateway.search()) == {"misses": 0}
 
@@ -200,7 +200,6 @@ def test_a_client_that_leaves_gives_its_place_back(workshop, simulator):
         leaver.send(leaver.message(SEARCH, fields=gateway.fields()))
         simulator.wait_held(1)
     simulator.release()
-    from simulator import wait_until
     wait_until(lambda: gateway.search().status == 200, "the place of the client that left")
 
 
@@ -214,5 +213,4 @@ def test_a_dry_run_refuses_nobody_and_counts(workshop, simulator, at_midnight):
         assert gateway.search(f"WebHook_ErrorCount={number % 3}").status == 200
     assert gateway.metrics()["nexgate_quota_dry_run_total"] >= 4
     assert simulator.counters()["searches"] == 3
-    from simulator import wait_until
     wait_until(lambda: any('client=alpha' in line and 'dry run' in line for line in gateway.log), "the log to tell of the dry run")

@@ -73,7 +73,8 @@ def test_equal_misses_are_one_search_and_one_login(simulator, gateway):
 
 
 def test_equal_misses_in_many_spellings(simulator, gateway):
-    spellings = ["WebHook_Active=true&size=7", "size=7&webhook_active=TRUE", "page=1&size=7&dir=0&WebHook_Active=True", "WebHook_Active=true&size=20&page=3"]
+    spellings = ["WebHook_Active=true&size=7", "size=7&webhook_active=TRUE", "page=1&size=7&dir=0&WebHook_Active=True",
+                 "WebHook_Active=true&size=20&page=3"]
     hold(simulator, "search")
     with Crowd(gateway, 200) as crowd:
         crowd.ask(lambda number: spellings[number % 4])

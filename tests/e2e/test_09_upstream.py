@@ -9,13 +9,14 @@ import pytest
 
 from envelopes import Envelope
 from gateway import SEARCH
+from simulator import wait_until
 
 TTL = 60
 HOUR = 3600
 
 ENVELOPE = {
-    "Records": [], "CurrentPage": 1, "CurrentPageSize": 200, "CurrentOrderField": "Id", "CurrentSortDirection": 0, "FirstItem": 0, "LastItem": 0,
-    "TotalItems": 0, "TotalPages": 0, "HasNextPage": False, "HasPreviousPage": False, "PageNumber": 1, "PageSize": 200,
+    "Records": [], "CurrentPage": 1, "CurrentPageSize": 200, "CurrentOrderField": "Id", "CurrentSortDirection": 0, "FirstItem": 0,
+    "LastItem": 0, "TotalItems": 0, "TotalPages": 0, "HasNextPage": False, "HasPreviousPage": False, "PageNumber": 1, "PageSize": 200,
 }
 
 
@@ -34,7 +35,8 @@ FAULTS = {
     "502": ({"status": 502}, 503),
     "503": ({"status": 503}, 503),
     "503 with Retry-After": ({"status": 503, "headers": {"Retry-After": "2"}}, 503),
-    "409 as documented": ({"status": 409, "reason": "You must wait before accessing this url again.", "headers": {"Retry-After": "1"}, "body": ""}, 503),
+    "409 as documented": ({"status": 409, "reason": "You must wait before accessing this url again.",
+                           "headers": {"Retry-After": "1"}, "body": ""}, 503),
     "409 without Retry-After": ({"status": 409, "body": ""}, 503),
     "409 for a week": ({"status": 409, "headers": {"Retry-After": "604800"}}, 503),
     "429": ({"status": 429, "headers": {"Retry-After": "1"}}, 503),
@@ -127,8 +129,10 @@ def test_a_fault_with_nothing_stored(simulator, gateway, name):
     assert healed.status == 200 and healed.cache_status()["fwd"] == "uri-miss"
 
 
-@pytest.mark.parametrize("name", ["500", "503 with Retry-After", "409 as documented", "409 without Retry-After", "HTML with 200", "broken JSON",
-                                  "a record missing", "cut body", "dropped connection", "401 for ever", "403", "429"])
+@pytest.mark.parametrize("name", [
+    "500", "503 with Retry-After", "409 as documented", "409 without Retry-After", "429", "dropped connection", "HTML with 200",
+    "broken JSON", "a record missing", "cut body", "401 for ever", "403",
+])
 def test_a_fault_with_a_stale_answer_stored(simulator, gateway, name):
     fault, _ = FAULTS[name]
     query = new_question()
@@ -243,7 +247,8 @@ def test_a_pause_holds_for_every_question(simulator, gateway):
 def test_refused_credentials_are_502_and_not_hammered(workshop):
     simulator = workshop.simulator(records=10)
     gateway = workshop.gateway(simulator)
-    simulator.fault("token", status=400, headers={"Content-Type": "application/json"}, body='{"error":"invalid_grant","error_description":"no"}')
+    refusal = '{"error":"invalid_grant","error_description":"no"}'
+    simulator.fault("token", status=400, headers={"Content-Type": "application/json"}, body=refusal)
     for number in range(30):
         answer = gateway.search(f"WebHook_ErrorCount={number}")
         assert answer.status == 502
@@ -267,7 +272,8 @@ def test_refused_credentials_are_502_and_not_hammered(workshop):
 
 @pytest.mark.parametrize("fault, statuses", [
     ({"status": 500}, {503}), ({"status": 409, "headers": {"Retry-After": "1"}}, {503}), ({"drop": True}, {503}),
-    ({"html": 200}, {502, 503}), (body('{"access_token":""}'), {502, 503}), (body("{}"), {502, 503}), (body('{"access_token":"a\\r\\nb","expires_in":9}'), {502, 503}),
+    ({"html": 200}, {502, 503}), (body('{"access_token":""}'), {502, 503}), (body("{}"), {502, 503}),
+    (body('{"access_token":"a\\r\\nb","expires_in":9}'), {502, 503}),
 ], ids=["500", "409", "dropped", "HTML", "empty", "nothing", "line break"])
 def test_a_login_that_cannot_be_had(workshop, fault, statuses):
     simulator = workshop.simulator(records=10)
@@ -309,7 +315,6 @@ def test_a_token_is_renewed_ahead_of_its_expiry_and_used_up_when_that_fails(work
     assert gateway.search("WebHook_ErrorCount=3").status == 200
     simulator.faults()
     gateway.move_time(70)
-    from simulator import wait_until
     wait_until(lambda: gateway.search().status == 200 and simulator.counters()["refreshes"] == 1, "the renewal")
     assert simulator.counters()["logins"] == 1
 

@@ -2,6 +2,7 @@
 """SIGTERM: what was begun is finished, nothing new is begun, and the exit code is 0 (gateway.close checks that every time)."""
 
 import signal
+import socket
 
 import pytest
 
@@ -122,7 +123,6 @@ def test_a_drain_in_a_crowd_answers_everybody(gateway, simulator):
 
 
 def test_a_unix_socket_serves_and_goes(workshop, simulator, tmp_path):
-    import socket
     path = tmp_path / "nexgate.sock"
     gateway = workshop.gateway(simulator, {"server.listen": f"127.0.0.1:0, unix:{path}"})
     with socket.socket(socket.AF_UNIX) as sock:

@@ -3,6 +3,7 @@
 and with the vendor's documented behaviour."""
 
 import datetime
+import gzip
 import itertools
 import json
 import random
@@ -85,9 +86,11 @@ def random_filters(rng, records):
             # A record's time to the minute: text in this format sorts as time does, so no date is computed here.
             bound = moment[:16]
             if rng.random() < 0.5:
-                found.append((f"from_WebHook_{prop}", bound, lambda record, prop=prop, bound=bound: bool(record[prop]) and record[prop] >= bound + ":00Z"))
+                found.append((f"from_WebHook_{prop}", bound,
+                              lambda record, prop=prop, bound=bound: bool(record[prop]) and record[prop] >= bound + ":00Z"))
             else:
-                found.append((f"to_WebHook_{prop}", bound, lambda record, prop=prop, bound=bound: bool(record[prop]) and record[prop] <= bound + ":00Z"))
+                found.append((f"to_WebHook_{prop}", bound,
+                              lambda record, prop=prop, bound=bound: bool(record[prop]) and record[prop] <= bound + ":00Z"))
     ids = rng.sample([record["Id"] for record in records], rng.choice((0, 0, 0, 1, 3)))
     if ids:
         found += [("Id", ident, lambda record, ids=ids: record["Id"] in ids) for ident in ids]
@@ -344,7 +347,8 @@ def test_the_throttle_slides(simulator):
 
 def test_a_rule_skips_counts_and_matches(simulator):
     simulator.login()
-    simulator.faults({"kind": "search", "query": "Name=x", "skip": 1, "count": 2, "action": {"status": 503, "headers": {"Retry-After": "7"}}})
+    action = {"status": 503, "headers": {"Retry-After": "7"}}
+    simulator.faults({"kind": "search", "query": "Name=x", "skip": 1, "count": 2, "action": action})
     statuses = [ask(simulator, text).status for text in ("WebHook_Name=x", "size=1", *["WebHook_Name=x"] * 3)]
     assert statuses == [200, 200, 503, 503, 200]
     simulator.faults({"kind": "token", "action": {"status": 500}})
@@ -375,7 +379,6 @@ def test_faults_bend_what_they_say(simulator):
 
 
 def test_a_body_can_come_compressed(simulator):
-    import gzip
     simulator.fault(gzip=True)
     answer = ask(simulator)
     assert answer.fields["Content-Encoding"] == "gzip" and len(Envelope(gzip.decompress(answer.body)).records) == 25

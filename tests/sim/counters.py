@@ -31,7 +31,8 @@ class Counters:
     def call(self, kind, request):
         """Counts one call; the body of the `with` puts the status into what it gets."""
         headers = {name: "(hidden)" if name in SECRET_HEADERS else value for name, value in request.headers.items()}
-        seen = {"at": time.monotonic(), "kind": kind, "method": request.method, "path": request.path, "query": request.query, "headers": headers}
+        seen = {"at": time.monotonic(), "kind": kind, "method": request.method, "path": request.path, "query": request.query,
+                "headers": headers}
         with self._lock:
             self._in_flight[kind] += 1
             self._most[kind] = max(self._most[kind], self._in_flight[kind])
