@@ -358,6 +358,21 @@ static bool start(struct app *app)
     return make_workers(app, workers) && make_admin(app) && start_threads(app);
 }
 
+/* The threads have ended, and the fetcher is closed but not gone: a search that waited may go on and ask again, and is
+ * answered again, until all is quiet. Each request ends in an answer that closes its connection, so this ends; the
+ * bound is for our mistakes. */
+static void settle(struct app *app)
+{
+    enum { TURNS_MAX = 100000 };
+    bool any = true;
+    fetcher_close(app->fetcher);
+    for (unsigned turns = 0; any && turns < TURNS_MAX; turns++) {
+        any = loop_turn(app->fetcher_loop);
+        for (size_t i = 0; i < app->worker_count; i++)
+            any |= worker_settle(app->workers[i]);
+    }
+}
+
 static void take_apart(struct app *app)
 {
     for (size_t i = 0; i < app->worker_count; i++)
@@ -367,9 +382,11 @@ static void take_apart(struct app *app)
         pthread_join(app->fetcher_thread, NULL);
     }
     if (app->fetcher != NULL)
-        fetcher_free(app->fetcher);
+        settle(app);
     for (size_t i = 0; i < app->worker_count; i++)
         worker_free(app->workers[i]);
+    if (app->fetcher != NULL)
+        fetcher_free(app->fetcher);
     if (app->admin != NULL)
         front_free(app->admin);
     status_free(app->status);

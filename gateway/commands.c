@@ -68,6 +68,10 @@ int command_version(void)
 
 int command_keygen(const char *name)
 {
+    if (!roster_is_name(slice_of(name))) {
+        fprintf(stderr, "nexgate: expected a name of at most %d letters, digits, '.', '_' and '-'\n", CLIENT_NAME_MAX);
+        return 1;
+    }
     struct buf key;
     struct buf digest_text;
     uint8_t digest[HASH_SHA256_BYTES];

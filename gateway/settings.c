@@ -41,24 +41,10 @@ static void close_client(struct reader *reader)
     reader->in_client = false;
 }
 
-/* A name goes into logs and metrics: letters, digits, '.', '_' and '-'. */
-static bool is_client_name(struct slice name)
-{
-    if (name.length == 0 || name.length > CLIENT_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < name.length; i++) {
-        char c = name.at[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
-            return false;
-    }
-    return true;
-}
-
 static void open_client(struct reader *reader, const struct ini_line *line)
 {
     struct slice name = slice_make(line->section.at + CLIENT_HEAD.length, line->section.length - CLIENT_HEAD.length);
-    if (!is_client_name(name)) {
+    if (!roster_is_name(name)) {
         complaints_error(reader->complaints, line->file, line->line,
                          "client: expected a name of at most %d letters, digits, '.', '_' and '-'", CLIENT_NAME_MAX);
         name = slice_of("unnamed");

@@ -19,7 +19,8 @@ struct worker {
     struct letter drain; /* main → worker */
     struct mailbox *reply_to;
     struct letter *done;
-    size_t draining; /* fronts that are not empty yet */
+    bool has_drained; /* no front accepts any more */
+    size_t draining;  /* fronts that are not empty yet */
 };
 
 static bool add_fronts(struct worker *worker, const struct front_options *options, struct front_census *census,
@@ -78,17 +79,24 @@ bool worker_start(struct worker *worker)
 static void on_drained(void *context)
 {
     struct worker *worker = context;
-    if (--worker->draining == 0)
+    if (--worker->draining == 0 && worker->done != NULL)
         mailbox_post(worker->reply_to, worker->done);
+}
+
+static void drain_fronts(struct worker *worker)
+{
+    if (worker->has_drained)
+        return;
+    worker->has_drained = true;
+    worker->draining = worker->front_count;
+    for (size_t i = 0; i < worker->front_count; i++)
+        front_drain(worker->fronts[i], on_drained, worker);
 }
 
 static void on_drain(struct letter *letter, void *receiver)
 {
     (void)letter;
-    struct worker *worker = receiver;
-    worker->draining = worker->front_count;
-    for (size_t i = 0; i < worker->front_count; i++)
-        front_drain(worker->fronts[i], on_drained, worker);
+    drain_fronts(receiver);
 }
 
 void worker_drain(struct worker *worker, struct mailbox *reply_to, struct letter *done)
@@ -108,13 +116,16 @@ void worker_stop(struct worker *worker)
     worker->started = false;
 }
 
+bool worker_settle(struct worker *worker)
+{
+    drain_fronts(worker);
+    return loop_turn(worker->loop);
+}
+
 void worker_free(struct worker *worker)
 {
     if (worker == NULL)
         return;
-    /* Answers that came after the thread had ended still have to find their connections alive. */
-    while (worker->loop != NULL && loop_turn(worker->loop))
-        ;
     for (size_t i = 0; i < worker->front_count; i++)
         front_free(worker->fronts[i]);
     flow_free(worker->flow);

@@ -24,8 +24,11 @@ void worker_drain(struct worker *worker, struct mailbox *reply_to, struct letter
 /* Ends the thread after this turn and waits for it. */
 void worker_stop(struct worker *worker);
 
-/* After worker_stop, once the fetcher has answered every ask: opens those answers, closes every connection, frees all.
- */
+/* After worker_stop, on the main thread: accepts nobody any more and turns once, so that answers which came after the
+ * thread had ended reach their connections. True when anything was done. */
+bool worker_settle(struct worker *worker);
+
+/* After worker_stop, when nothing is left to settle: closes every connection, frees all. */
 void worker_free(struct worker *worker);
 
 #endif

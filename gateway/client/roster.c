@@ -23,6 +23,19 @@ struct roster {
     size_t count;
 };
 
+bool roster_is_name(struct slice name)
+{
+    if (name.length == 0 || name.length > CLIENT_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.length; i++) {
+        char c = name.at[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
 struct roster *roster_new(void)
 {
     struct roster *roster = mem_new(sizeof(*roster));
@@ -71,6 +84,17 @@ static int compare_locations(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
+/* Of sorted locations; how many are left. */
+static size_t drop_repeated(int64_t *locations, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || locations[kept - 1] != locations[i])
+            locations[kept++] = locations[i];
+    }
+    return kept;
+}
+
 static struct client *client_new(struct slice name, const struct scope *scope, const struct client_policy *policy)
 {
     struct client *client = mem_new(sizeof(*client));
@@ -82,6 +106,7 @@ static struct client *client_new(struct slice name, const struct scope *scope, c
         memcpy(locations, scope->locations, scope->count * sizeof(*locations));
         qsort(locations, scope->count, sizeof(*locations), compare_locations);
         client->scope.locations = locations;
+        client->scope.count = drop_repeated(locations, scope->count);
     }
     client->policy = *policy;
     client->account = quota_account_new();

@@ -86,7 +86,7 @@ enum step_result step_normalise(struct search *search)
 }
 
 /* A dry run can refuse thousands of times a second; one line a second says how often it did. */
-static void log_dry_run(struct search *search)
+void search_log_dry_run(struct search *search)
 {
     struct flow *flow = search->flow;
     counters_add(flow->parts.counters, METRIC_QUOTA_DRY_RUN, 1);
@@ -108,7 +108,7 @@ enum step_result step_quota(struct search *search)
     const char *detail;
     switch (quota_begin(client, search->now_us, wall_us, &search->quota, &retry_us)) {
     case QUOTA_DRY_RUN:
-        log_dry_run(search);
+        search_log_dry_run(search);
         search->in_progress = true;
         return STEP_NEXT;
     case QUOTA_RATE:

@@ -10,6 +10,8 @@
  * not know sockets, nor what any step decides. */
 #include "flow/search.h"
 
+#include <stdlib.h>
+
 static const struct {
     const char *name;
     enum step_result (*run)(struct search *search);
@@ -36,8 +38,12 @@ static struct search *search_take(struct flow *flow)
     search->flow = flow;
     buf_init(&search->canonical, 3 * flow->options.query_max + 64);
     buf_init(&search->if_none_match, 64 * 1024);
-    for (size_t i = 0; i < PAGE_WINDOWS_MAX; i++)
-        buf_init(&search->parts[i].key, KEY_MAX + flow->options.key_prefix.length);
+    for (size_t i = 0; i < PAGE_WINDOWS_MAX; i++) {
+        size_t key_max = KEY_MAX + flow->options.key_prefix.length;
+        buf_init(&search->parts[i].key, key_max);
+        if (buf_room(&search->parts[i].key, key_max) == NULL)
+            abort(); /* of our own size; and a key that could be cut would be another's */
+    }
     return search;
 }
 
@@ -129,6 +135,8 @@ static bool start(struct handler *handler, struct exchange *exchange)
     search->in_progress = false;
     search->schema = NULL;
     search->asked = false;
+    search->charge = QUOTA_OK;
+    search->charges = 0;
     exchange->state = search;
     exchange->on_finish = on_finish;
     return run_steps(search);

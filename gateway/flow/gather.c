@@ -38,12 +38,16 @@ static void make_plan(struct search *search)
         page_plan(&search->plan, search->query.page, search->query.size, flow->options.window, cap);
 }
 
-/* One refresh of a window in REFRESH_PAUSE_US, however many searches find it late; none on behalf of a request that
- * wants nothing fetched or stored. */
+/* A request that wants nothing fetched or stored causes no refresh. */
+static bool may_refresh(const struct search *search)
+{
+    return !search->directives.only_if_cached && !search->directives.no_store;
+}
+
+/* One refresh of a window in REFRESH_PAUSE_US, however many searches find it late. */
 static void refresh(struct search *search, size_t index, struct entry *entry)
 {
-    if (search->directives.only_if_cached || search->directives.no_store ||
-        !entry_claim_refresh(entry, search->now_us, REFRESH_PAUSE_US))
+    if (!may_refresh(search) || !entry_claim_refresh(entry, search->now_us, REFRESH_PAUSE_US))
         return;
     refresh_start(&search->flow->parts, search->schema, buf_slice(&search->parts[index].key), search->query.canonical,
                   search->plan.windows[index], search->now_us);
@@ -68,10 +72,13 @@ static bool take_stale(struct search *search, size_t index, struct entry *entry)
     struct search_part *part = &search->parts[index];
     int64_t age_us = entry_age(entry, search->now_us);
     bool ours = freshness_leaves_stale_to_us(&search->directives, age_us, options->ttl_us);
-    if (ours && age_us < options->ttl_us + options->stale_while_revalidate_us) {
+    /* With a ttl of 0 every answer is to be asked for: serving the last one at once would be the opposite. */
+    bool at_once = options->ttl_us > 0 && age_us < options->ttl_us + options->stale_while_revalidate_us;
+    if (ours && at_once) {
         part->reason = FORWARD_NONE;
         part->entry = entry;
-        snprintf(part->detail, sizeof(part->detail), "revalidating");
+        if (may_refresh(search))
+            snprintf(part->detail, sizeof(part->detail), "revalidating");
         refresh(search, index, entry);
         return true;
     }
@@ -122,7 +129,8 @@ static bool take_from_memory(struct search *search, size_t index)
 static bool take_fallback(struct search *search, struct search_part *part)
 {
     const struct ask *ask = &search->ask;
-    if (part->fallback == NULL || ask->verdict == ASK_BAD_QUERY || ask->verdict == ASK_UNCHARGED)
+    if (part->fallback == NULL || ask->verdict == ASK_BAD_QUERY || ask->verdict == ASK_UNCHARGED ||
+        ask->verdict == ASK_CLOSING)
         return false;
     if (entry_age(part->fallback, search->now_us) >=
         search->flow->options.ttl_us + search->flow->options.stale_if_error_us)
@@ -141,14 +149,26 @@ static bool take_fallback(struct search *search, struct search_part *part)
 static bool on_charge(struct ask *ask)
 {
     struct search *search = MEM_OUTER(ask, struct search, ask);
-    search->charged_wall_us = clock_wall(search->flow->parts.clock);
-    return quota_charge_miss(search->client, search->charged_wall_us) != QUOTA_MISSES;
+    int64_t wall_us = clock_wall(search->flow->parts.clock);
+    search->charge = quota_charge_miss(search->client, wall_us);
+    if (search->charge == QUOTA_OK) {
+        assert(search->charges < SEARCH_CHARGES_MAX);
+        search->charged_wall_us[search->charges++] = wall_us;
+    }
+    return search->charge != QUOTA_MISSES;
 }
 
 static void on_refund(struct ask *ask)
 {
     struct search *search = MEM_OUTER(ask, struct search, ask);
-    quota_refund_miss(search->client, search->charged_wall_us);
+    if (search->charge == QUOTA_OK) /* a dry run took nothing */
+        quota_refund_miss(search->client, search->charged_wall_us[--search->charges]);
+}
+
+void search_refund(struct search *search)
+{
+    while (search->charges > 0)
+        quota_refund_miss(search->client, search->charged_wall_us[--search->charges]);
 }
 
 static void on_answer(struct ask *ask)
@@ -197,10 +217,18 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
     return STEP_WAIT;
 }
 
+static enum step_result fail_only_if_cached(struct search *search)
+{
+    search_outcome(search, METRIC_FAILED, "failed");
+    return search_fail(search, 504, -1, "nothing usable is stored, and the request allows nothing else", NULL);
+}
+
 /* Two windows of one page contradict each other: the older is fetched again, once; if that does not help, the set
  * changes faster than it can be read in windows, and the page is asked for as a window of its own. */
 static enum step_result settle(struct search *search)
 {
+    if (search->directives.only_if_cached)
+        return fail_only_if_cached(search);
     if (search->refetched) {
         search->alone = true;
         make_plan(search);
@@ -222,6 +250,9 @@ static enum step_result take_answer(struct search *search)
 {
     struct ask *ask = &search->ask;
     struct search_part *part = &search->parts[search->asked_part];
+    if (search->charge == QUOTA_DRY_RUN)
+        search_log_dry_run(search);
+    search->charge = QUOTA_OK;
     if (ask->was_impatient)
         search->granted_us = ask->patience_us;
     if (ask->verdict == ASK_CAPPED && search->replans < REPLANS_MAX) {
@@ -264,10 +295,8 @@ static enum step_result fill_part(struct search *search, size_t index)
 {
     if (take_from_memory(search, index))
         return STEP_NEXT;
-    if (search->directives.only_if_cached) {
-        search_outcome(search, METRIC_FAILED, "failed");
-        return search_fail(search, 504, -1, "nothing usable is stored, and the request allows nothing else", NULL);
-    }
+    if (search->directives.only_if_cached)
+        return fail_only_if_cached(search);
     return ask_for(search, index, search->directives.no_cache, search->exchange->request.came_us);
 }
 

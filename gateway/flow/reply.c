@@ -88,6 +88,7 @@ static void say_preference(struct search *search)
 static enum step_result fail_uncharged(struct search *search)
 {
     quota_return(search->client, search->now_us);
+    search_refund(search);
     search_look_at_quota(search);
     search_outcome(search, METRIC_REFUSED_QUOTA, "over_quota");
     struct problem_extra extra = {.violated_policy = "misses"};

@@ -21,10 +21,10 @@ static const int64_t INTEGER_MAX = INT64_C(1) << 53;
 enum kind {
     KIND_RECORDS,
     KIND_INTEGER,
-    KIND_POSITION, /* any number; means something only where there are records */
+    KIND_POSITION, /* any number or null; means something only where there are records */
     KIND_BOOLEAN,
-    KIND_DIRECTION,
-    KIND_STRING
+    KIND_DIRECTION, /* passes through; older generations say -1 */
+    KIND_STRING     /* passes through */
 };
 
 static const struct {
@@ -114,6 +114,11 @@ static bool plain_integer(struct slice raw, int64_t *number)
     return *number <= INTEGER_MAX;
 }
 
+static bool is_number_or_null(struct slice raw)
+{
+    return strchr("-0123456789", raw.at[0]) != NULL || slice_is(raw, "null");
+}
+
 /* Hears what a known member says, or that its value is of the wrong type. */
 static bool hear_claim(struct reading *reading, enum envelope_field field, struct slice raw)
 {
@@ -126,14 +131,14 @@ static bool hear_claim(struct reading *reading, enum envelope_field field, struc
     case KIND_POSITION:
         if (!plain_integer(raw, number))
             *number = -1;
-        return strchr("-0123456789", raw.at[0]) != NULL || complain_of_field(reading, field, "is not a number");
+        return is_number_or_null(raw) || complain_of_field(reading, field, "is not a number");
     case KIND_BOOLEAN:
         *number = slice_is(raw, "true");
         return *number == 1 || slice_is(raw, "false") || complain_of_field(reading, field, "is neither true nor false");
     case KIND_DIRECTION:
-        return (plain_integer(raw, number) && *number <= 1) || complain_of_field(reading, field, "is neither 0 nor 1");
+        return is_number_or_null(raw) || complain_of_field(reading, field, "is not a number");
     case KIND_STRING:
-        return raw.at[0] == '"' || complain_of_field(reading, field, "is not a string");
+        return raw.at[0] == '"' || slice_is(raw, "null") || complain_of_field(reading, field, "is not a string");
     }
     return false;
 }
@@ -293,11 +298,11 @@ static enum envelope_verdict judge(struct reading *reading, int64_t *cap)
     if (!is_coherent(reading, window->index, size))
         return ENVELOPE_BAD;
     reading->out->total_items = claims->number[ENVELOPE_TOTAL_ITEMS];
-    if (size == window->size)
+    reading->out->page_size = size;
+    /* A smaller page that holds all there is may be a cap, or Nexudus's way to count: nothing is learnt from it. */
+    if (size == window->size || reading->out->total_items <= size)
         return ENVELOPE_OK;
     *cap = size;
-    if (window->index == 0 && reading->out->total_items <= size)
-        return ENVELOPE_OK;
     (void)complain(reading, "The page is smaller than what was asked for, and there are more records.");
     return ENVELOPE_CAPPED;
 }

@@ -87,18 +87,22 @@ bool page_agree(const struct page_plan *plan, const struct page_part parts[2])
     return true;
 }
 
-/* What the page says of itself. */
-static int64_t field_value(const struct page_plan *plan, int64_t total, size_t records, enum envelope_field field)
+/* What the page says of itself: what Nexudus would have said, also where it gives smaller pages than it is asked for.
+ */
+static int64_t field_value(const struct page_plan *plan, const struct envelope *envelope, size_t records,
+                           enum envelope_field field)
 {
-    int64_t before = (plan->page - 1) * plan->size;
-    int64_t pages = total / plan->size + (total % plan->size != 0);
+    int64_t size = smaller(plan->size, envelope->page_size);
+    int64_t total = envelope->total_items;
+    int64_t before = (plan->page - 1) * size;
+    int64_t pages = total / size + (total % size != 0);
     switch (field) {
     case ENVELOPE_CURRENT_PAGE:
     case ENVELOPE_PAGE_NUMBER:
         return plan->page;
     case ENVELOPE_CURRENT_PAGE_SIZE:
     case ENVELOPE_PAGE_SIZE:
-        return plan->size;
+        return size;
     case ENVELOPE_FIRST_ITEM:
         return total == 0 ? 0 : before + 1;
     case ENVELOPE_LAST_ITEM:
@@ -119,7 +123,7 @@ static int64_t field_value(const struct page_plan *plan, int64_t total, size_t r
 static void write_value(struct buf *text, const struct page_plan *plan, const struct page_part *part, size_t records,
                         const struct envelope_member *member)
 {
-    int64_t value = field_value(plan, part->envelope->total_items, records, member->field);
+    int64_t value = field_value(plan, part->envelope, records, member->field);
     switch (member->field) {
     case ENVELOPE_UNKNOWN:
     case ENVELOPE_CURRENT_ORDER_FIELD:

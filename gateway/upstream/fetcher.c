@@ -129,12 +129,9 @@ struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, cons
     return fetcher;
 }
 
-void fetcher_free(struct fetcher *fetcher)
+void fetcher_close(struct fetcher *fetcher)
 {
-    if (fetcher == NULL)
-        return;
     fetcher->closing = true;
-    mailbox_free(fetcher->mailbox);
     for (enum flight_state state = 0; state < FLIGHT_LISTS; state++) {
         struct flight *flight;
         while ((flight = fetcher->flights[state].first) != NULL) {
@@ -146,6 +143,14 @@ void fetcher_free(struct fetcher *fetcher)
                 route_fail(flight, ASK_CLOSING, ROUTE_RETRY_DEFAULT_US, "the gateway is closing");
         }
     }
+}
+
+void fetcher_free(struct fetcher *fetcher)
+{
+    if (fetcher == NULL)
+        return;
+    fetcher_close(fetcher);
+    mailbox_free(fetcher->mailbox);
     timer_stop(fetcher->loop, &fetcher->opening);
     token_free(fetcher->token);
     budget_free(fetcher->budget);

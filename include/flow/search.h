@@ -15,7 +15,10 @@
 /* Why a window was not served from the store; the order is the one in which a page of two windows reports them. */
 enum forward_reason { FORWARD_NONE, FORWARD_REQUEST, FORWARD_STALE, FORWARD_URI_MISS };
 
-enum { SEARCH_DETAIL_MAX = 48 };
+enum {
+    SEARCH_DETAIL_MAX = 48,
+    SEARCH_CHARGES_MAX = 16 /* more flights than the caps and disagreements of one request can cause */
+};
 
 /* One of the windows that a page lies in. */
 struct search_part {
@@ -53,10 +56,12 @@ struct search {
     int64_t patience_us; /* what the client is willing to wait; -1: it did not say */
     int64_t granted_us;  /* what it was granted; -1: nothing was decided by it */
 
-    struct ask ask;          /* the question under way */
-    bool asked;              /* it was given away, and its answer was not looked at yet */
-    size_t asked_part;       /* which part it is for */
-    int64_t charged_wall_us; /* when the ask's flight was charged to the client */
+    struct ask ask;            /* the question under way */
+    bool asked;                /* it was given away, and its answer was not looked at yet */
+    size_t asked_part;         /* which part it is for */
+    enum quota_verdict charge; /* of the ask under way: QUOTA_OK, or QUOTA_DRY_RUN when it should have been refused */
+    int64_t charged_wall_us[SEARCH_CHARGES_MAX]; /* when flights were charged to the client for this request */
+    size_t charges;
 };
 
 enum step_result {
@@ -93,6 +98,12 @@ void search_resume(struct search *search);
 
 /* Reads the quota as it stands, for answers that took nothing from it and those that waited (admit.c). */
 void search_look_at_quota(struct search *search);
+
+/* A refusal that a dry run lets through: counted, and logged now and then (admit.c). */
+void search_log_dry_run(struct search *search);
+
+/* Gives back every miss that this request was charged: it is refused, and a refused call costs nothing (gather.c). */
+void search_refund(struct search *search);
 
 /* Gives back the windows that were gathered (gather.c). */
 void search_drop_parts(struct search *search);

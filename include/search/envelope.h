@@ -27,8 +27,8 @@ enum envelope_field {
     ENVELOPE_RECORDS,
     ENVELOPE_CURRENT_PAGE,
     ENVELOPE_CURRENT_PAGE_SIZE,
-    ENVELOPE_CURRENT_ORDER_FIELD,    /* checked to be a string, passes through */
-    ENVELOPE_CURRENT_SORT_DIRECTION, /* checked to be 0 or 1, passes through */
+    ENVELOPE_CURRENT_ORDER_FIELD,    /* checked to be a string or null, passes through */
+    ENVELOPE_CURRENT_SORT_DIRECTION, /* checked to be a number or null, passes through */
     ENVELOPE_FIRST_ITEM,
     ENVELOPE_LAST_ITEM,
     ENVELOPE_TOTAL_ITEMS,
@@ -58,6 +58,7 @@ struct envelope {
     struct envelope_record *records; /* owned; NULL when none */
     size_t record_count;
     int64_t total_items;
+    int64_t page_size; /* as Nexudus says it: the window's, or less where that holds all there is */
 };
 
 enum envelope_verdict {
@@ -67,8 +68,9 @@ enum envelope_verdict {
 };
 
 /* Reads and checks the answer to the question "page window.index + 1 of size window.size". On ENVELOPE_OK `out` is
- * filled and to be freed. A page size below the one asked with everything on the first page is accepted, and `*cap`
- * says the size (0: no cap seen). `why` gets one sentence without any bytes of the answer's values. */
+ * filled and to be freed. A page size below the one asked is accepted where it holds all there is; where more records
+ * exist, ENVELOPE_CAPPED says so, and `*cap` the size (else 0). `why` gets one sentence without any bytes of the
+ * answer's values. */
 enum envelope_verdict envelope_read(struct slice body, struct window window, struct slice identity,
                                     struct envelope *out, int64_t *cap, char why[ENVELOPE_WHY_MAX]) MUST_CHECK;
 

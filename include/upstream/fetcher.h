@@ -107,7 +107,10 @@ struct fetcher;
 struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
                             const struct fetcher_cache *cache, struct log *log, struct counters *counters) MUST_CHECK;
 
-/* On the loop's thread. Everybody still waiting is answered ASK_CLOSING. */
+/* On the loop's thread. Everybody still waiting is answered ASK_CLOSING, and so is everybody who asks from now on. */
+void fetcher_close(struct fetcher *fetcher);
+
+/* The same, and the end: nobody may ask any more. */
 void fetcher_free(struct fetcher *fetcher);
 
 /* Any thread. */

@@ -63,6 +63,10 @@ static void add_clients(struct house *house)
     policy = (struct client_policy){.weight = 1, .has_misses = true, .misses = {2, CLOCK_DAY}};
     policy.has_rate = rate_init(&policy.rate, 1, CLOCK_SECOND, 10);
     add_client(house, "poor", &policy, 0);
+    policy.dry_run = true;
+    add_client(house, "rehearsal", &policy, 0);
+    policy = (struct client_policy){.weight = 1, .has_misses = true, .misses = {1, CLOCK_DAY}};
+    add_client(house, "poorest", &policy, 0);
     policy = (struct client_policy){.weight = 1, .concurrency = 1};
     add_client(house, "single", &policy, 0);
 }
@@ -358,6 +362,56 @@ static void a_cap_is_learnt_and_answered(void **state)
     assert_int_equal(ask(house, "free", "size=4&page=3", NULL), 200); /* the same window of 8 */
     expect(house, "hit; ");
     assert_int_equal(house->puppet.searches, searches);
+}
+
+static void a_small_page_that_holds_all_teaches_no_cap(void **state)
+{
+    struct house *house = *state;
+    house->puppet.cap = 8;
+    house->puppet.total_items = 5;
+    assert_int_equal(ask(house, "free", "size=15", NULL), 200);
+    expect(house, "\"CurrentPageSize\":8"); /* as Nexudus says it */
+    assert_int_equal(ask(house, "free", "size=4", NULL), 200);
+    expect(house, "\"CurrentPageSize\":4");
+    house->puppet.cap = 0;
+    house->puppet.total_items = 30;
+    assert_int_equal(ask(house, "free", "size=15&dir=1", NULL), 200);
+    expect(house, "\"CurrentPageSize\":15");
+}
+
+static void only_if_cached_never_asks_not_even_to_settle(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "free", "size=10", NULL), 200);
+    house->puppet.total_items++;
+    assert_int_equal(ask(house, "free", "size=20&page=2", NULL), 200);
+    assert_int_equal(house->puppet.searches, 2);
+    assert_int_equal(ask(house, "free", "size=15&page=2", "Cache-Control: only-if-cached"), 504);
+    assert_int_equal(house->puppet.searches, 2);
+}
+
+static void a_dry_run_counts_misses_too(void **state)
+{
+    struct house *house = *state;
+    char query[64];
+    for (int i = 0; i < 5; i++) {
+        snprintf(query, sizeof(query), "WebHook_ErrorCount=%d", i);
+        assert_int_equal(ask(house, "rehearsal", query, NULL), 200);
+    }
+    expect(house, "\"misses\";r=0;");
+    assert_int_equal(metrics_read(house->metrics, METRIC_QUOTA_DRY_RUN), 3);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 400});
+    assert_int_equal(ask(house, "rehearsal", "WebHook_ErrorCount=9", NULL), 400);
+    expect(house, "\"misses\";r=0;"); /* what was not taken is not given back */
+}
+
+static void a_refused_page_of_two_windows_costs_no_miss(void **state)
+{
+    struct house *house = *state;
+    assert_int_equal(ask(house, "poorest", "size=15&page=2", NULL), 429);
+    expect(house, "\"misses\";r=1;");
+    assert_int_equal(ask(house, "poorest", "size=20&page=2", NULL), 200);
+    expect(house, "\"misses\";r=0;");
 }
 
 static void request_directives_are_obeyed(void **state)
@@ -907,6 +961,10 @@ int main(void)
         TEST(the_older_of_two_disagreeing_windows_is_fetched_again),
         TEST(a_set_that_will_not_hold_still_is_asked_as_one_page),
         TEST(a_cap_is_learnt_and_answered),
+        TEST(a_small_page_that_holds_all_teaches_no_cap),
+        TEST(only_if_cached_never_asks_not_even_to_settle),
+        TEST(a_dry_run_counts_misses_too),
+        TEST(a_refused_page_of_two_windows_costs_no_miss),
         TEST(request_directives_are_obeyed),
         TEST(no_cache_does_not_join_an_older_call),
         TEST(validators_are_compared),

@@ -101,10 +101,11 @@ static const struct row ROWS[] = {
     {"\"CurrentPage\":2", "\"CurrentPage\":true", ENVELOPE_BAD, "CurrentPage is not an integer"},
     {"\"HasNextPage\":true", "\"HasNextPage\":1", ENVELOPE_BAD, "HasNextPage is neither true nor false"},
     {"\"HasNextPage\":true", "\"HasNextPage\":null", ENVELOPE_BAD, "HasNextPage is neither true nor false"},
-    {"\"CurrentOrderField\":\"Id\"", "\"CurrentOrderField\":null", ENVELOPE_BAD, "CurrentOrderField is not a string"},
+    {"\"CurrentOrderField\":\"Id\"", "\"CurrentOrderField\":null", ENVELOPE_OK, ""},
+    {"\"CurrentOrderField\":\"Id\"", "\"CurrentOrderField\":7", ENVELOPE_BAD, "CurrentOrderField is not a string"},
     {"\"CurrentSortDirection\":0", "\"CurrentSortDirection\":1", ENVELOPE_OK, ""},
-    {"\"CurrentSortDirection\":0", "\"CurrentSortDirection\":2", ENVELOPE_BAD, "CurrentSortDirection is neither"},
-    {"\"CurrentSortDirection\":0", "\"CurrentSortDirection\":-1", ENVELOPE_BAD, "CurrentSortDirection is neither"},
+    {"\"CurrentSortDirection\":0", "\"CurrentSortDirection\":[]", ENVELOPE_BAD, "CurrentSortDirection is not a number"},
+    {"\"CurrentSortDirection\":0", "\"CurrentSortDirection\":-1", ENVELOPE_OK, ""},
     {"\"FirstItem\":3", "\"FirstItem\":\"3\"", ENVELOPE_BAD, "FirstItem is not a number"},
     /* one of two names is enough, and both must agree */
     {"\"CurrentPage\":2", "\"A\":2", ENVELOPE_OK, ""},
@@ -212,7 +213,7 @@ static const struct page_row PAGES[] = {
     {200, 0, "\"TotalItems\":0,\"TotalPages\":1,\"PageNumber\":1,\"PageSize\":200", 0, ENVELOPE_BAD, 0},
     {200, 0, "\"TotalItems\":0,\"FirstItem\":1,\"LastItem\":0,\"PageNumber\":1,\"PageSize\":200", 0, ENVELOPE_OK, 0},
     {200, 0, "\"TotalItems\":0,\"FirstItem\":-7,\"LastItem\":1e9,\"PageNumber\":1,\"PageSize\":200", 0, ENVELOPE_OK, 0},
-    {200, 0, "\"TotalItems\":0,\"FirstItem\":null,\"PageNumber\":1,\"PageSize\":200", 0, ENVELOPE_BAD, 0},
+    {200, 0, "\"TotalItems\":0,\"FirstItem\":null,\"PageNumber\":1,\"PageSize\":200", 0, ENVELOPE_OK, 0},
     /* past the end */
     {2, 9, "\"TotalItems\":3,\"TotalPages\":2,\"PageNumber\":10,\"PageSize\":2,\"HasPreviousPage\":true", 0,
      ENVELOPE_OK, 0},
@@ -225,9 +226,9 @@ static const struct page_row PAGES[] = {
     {2, 1, "\"TotalItems\":4,\"PageNumber\":2,\"PageSize\":2", 1, ENVELOPE_BAD, 0},
     {2, 1, "\"TotalItems\":3,\"PageNumber\":2,\"PageSize\":2", 2, ENVELOPE_BAD, 0},
     /* a cap: all there is, or not */
-    {200, 0, "\"TotalItems\":2,\"PageNumber\":1,\"PageSize\":3", 2, ENVELOPE_OK, 3},
-    {200, 0, "\"TotalItems\":3,\"PageNumber\":1,\"PageSize\":3", 3, ENVELOPE_OK, 3},
-    {200, 0, "\"TotalItems\":0,\"PageNumber\":1,\"PageSize\":3", 0, ENVELOPE_OK, 3},
+    {200, 0, "\"TotalItems\":2,\"PageNumber\":1,\"PageSize\":3", 2, ENVELOPE_OK, 0},
+    {200, 0, "\"TotalItems\":3,\"PageNumber\":1,\"PageSize\":3", 3, ENVELOPE_OK, 0},
+    {200, 0, "\"TotalItems\":0,\"PageNumber\":1,\"PageSize\":3", 0, ENVELOPE_OK, 0},
     {200, 0, "\"TotalItems\":4,\"PageNumber\":1,\"PageSize\":3", 3, ENVELOPE_CAPPED, 3},
     {200, 0, "\"TotalItems\":4,\"TotalPages\":2,\"HasNextPage\":true,\"PageNumber\":1,\"PageSize\":3", 3,
      ENVELOPE_CAPPED, 3},
@@ -235,7 +236,7 @@ static const struct page_row PAGES[] = {
     {200, 0, "\"TotalItems\":4,\"PageNumber\":1,\"PageSize\":3", 4, ENVELOPE_BAD, 0},
     {200, 0, "\"TotalItems\":4,\"PageNumber\":1,\"PageSize\":3,\"CurrentPageSize\":200", 3, ENVELOPE_BAD, 0},
     {200, 1, "\"TotalItems\":5,\"PageNumber\":2,\"PageSize\":3", 2, ENVELOPE_CAPPED, 3},
-    {200, 1, "\"TotalItems\":2,\"PageNumber\":2,\"PageSize\":3", 0, ENVELOPE_CAPPED, 3},
+    {200, 1, "\"TotalItems\":2,\"PageNumber\":2,\"PageSize\":3", 0, ENVELOPE_OK, 0},
     {200, 1, "\"TotalItems\":5,\"PageNumber\":1,\"PageSize\":3", 2, ENVELOPE_BAD, 0},
 };
 
