@@ -28,6 +28,11 @@ def medians(loads):
     return Load(*map(statistics.median, columns))
 
 
+def ratio(loads, base):
+    """What the CPU of a request costs beside another's: round by round, as the machine's mood changes with time; then the median."""
+    return statistics.median(one.cpu_us / other.cpu_us for one, other in zip(loads, base))
+
+
 def save(file, lines):
     file.write_text("".join(f"{path}\t{key_of(client)}\n" for path, client in lines))
     return file

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import re
 
-from load import Load, medians
+from load import Load, medians, ratio
 
 
 def table(heads, rows):
@@ -21,16 +21,16 @@ def _load_row(name, loads, base):
     middle, costs = medians(loads), [each.cpu_us for each in loads]
     times = [_milliseconds(us) for us in (middle.p50_us, middle.p99_us, middle.p999_us)]
     spread = f"{min(costs):.2f}–{max(costs):.2f}"
-    return [name, f"{middle.cpu_us:.2f}", spread, f"{middle.cpu_us / base:.2f}", f"{middle.per_second:,.0f}", *times]
+    return [name, f"{middle.cpu_us:.2f}", spread, f"{ratio(loads, base):.2f}", f"{middle.per_second:,.0f}", *times]
 
 
 def _rows(rows):
     first = next(iter(rows.values()))
     if not isinstance(first, list):
         return table(["", *first], [[name, *(f"{number:,.1f}" for number in row.values())] for name, row in rows.items()])
-    base_name, base = next(iter(rows)), medians(first).cpu_us
+    base_name = next(iter(rows))
     heads = ["", "CPU µs a request", "rounds", f"× {base_name}", "requests/s", "p50 ms", "p99 ms", "p99.9 ms"]
-    return table(heads, [_load_row(name, loads, base) for name, loads in rows.items()])
+    return table(heads, [_load_row(name, loads, first) for name, loads in rows.items()])
 
 
 def result(outcome):

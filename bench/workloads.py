@@ -64,7 +64,7 @@ def workload(name, target=""):
 
 
 def _ratio(rows, name="nexgate", base="bare epoll"):
-    return load.medians(rows[name]).cpu_us / load.medians(rows[base]).cpu_us
+    return load.ratio(rows[name], rows[base])
 
 
 @contextlib.contextmanager
