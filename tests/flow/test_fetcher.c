@@ -233,6 +233,18 @@ static struct question *ask_number(struct house *house, size_t number)
     return ask(house, name);
 }
 
+static struct question *ask_for(struct house *house, uint64_t client, int64_t weight, size_t number)
+{
+    char name[KEY_BYTES_MAX / 2];
+
+    snprintf(name, sizeof name, "c%dn%zu", (int)client, number);
+    struct question *question = prepare(house, name);
+    question->ask.client = client;
+    question->ask.weight = weight;
+    fetcher_ask(house->fetcher, &question->ask);
+    return question;
+}
+
 static void settle(struct house *house)
 {
     puppet_settle(house->loop);
@@ -1159,6 +1171,33 @@ static void nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_l
     assert_int_equal(house->puppet.searches, 3);
 }
 
+/* All of it together: queue, deadlines, breaker, retries. */
+static void a_thousand_are_answered_in_time_when_nexudus_hangs(void **state)
+{
+    enum { ASKERS = 1000 };
+    struct house *house = *state;
+
+    house->options.breaker_percent = 50;
+    house->options.breaker_probe_us = 5 * CLOCK_SECOND;
+    house->options.retry_percent = 20;
+    build(house);
+    warm_up(house);
+    house->puppet.hold_searches = true;
+    for (size_t i = 0; i < ASKERS; i++)
+        ask_for(house, 1 + i % 7, 1 + (int64_t)(i % 3), i);
+    settle(house);
+    pass(house, 5 * CLOCK_SECOND);
+    size_t refused = answered(house, ASK_THROTTLED), called = house->puppet.searches - 1;
+    assert_int_equal(refused + called, ASKERS);
+    assert_int_equal(called, 48 * 10);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_QUEUED), 0);
+    pass(house, 10 * CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_TIMEOUT), called);
+    assert_int_equal(puppet_held(&house->puppet), 0);
+    assert_int_equal(metrics_read(house->metrics, METRIC_FLIGHTS_OPEN), 0);
+    assert_int_equal(look(house).breaker, BREAKER_OPEN);
+}
+
 /* Patience. */
 
 static void who_joins_the_impatient_may_still_wait(void **state)
@@ -1192,18 +1231,6 @@ static void who_joins_the_impatient_may_still_wait(void **state)
 }
 
 /* Fairness. */
-
-static struct question *ask_for(struct house *house, uint64_t client, int64_t weight, size_t number)
-{
-    char name[KEY_BYTES_MAX / 2];
-
-    snprintf(name, sizeof name, "c%dn%zu", (int)client, number);
-    struct question *question = prepare(house, name);
-    question->ask.client = client;
-    question->ask.weight = weight;
-    fetcher_ask(house->fetcher, &question->ask);
-    return question;
-}
 
 /* Of the searches from the nth on. */
 static size_t searches_of(const struct house *house, int client, size_t nth)
@@ -1585,6 +1612,7 @@ int main(void)
         TEST(a_call_is_sent_again_once_only_and_waits_for_the_budget),
         TEST(an_outage_costs_only_a_share_more),
         TEST(nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long),
+        TEST(a_thousand_are_answered_in_time_when_nexudus_hangs),
         TEST(who_joins_the_impatient_may_still_wait),
         TEST(shares_of_the_budget_are_as_the_weights),
         TEST(a_flood_delays_only_itself),
