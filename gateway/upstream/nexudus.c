@@ -94,9 +94,11 @@ static void judge_status(const struct fetch *fetch, struct nexudus_answer *answe
         say_status(answer, NEXUDUS_FORBIDDEN, "our user lacks the role that this search needs");
         break;
     case 400:
-    case 404:
     case 422:
         say_status(answer, NEXUDUS_BAD_QUERY, "it does not take this query");
+        break;
+    case 404:
+        say_status(answer, NEXUDUS_BROKEN, "it has no such search: the url or the entity's path may be wrong");
         break;
     case 409:
     case 429:

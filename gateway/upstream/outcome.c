@@ -34,8 +34,8 @@ static void after_throttle(struct flight *flight, struct nexudus_answer *answer)
     int64_t pause_us =
         answer->retry_after_us < 0 ? ROUTE_RETRY_DEFAULT_US : later(answer->retry_after_us, PAUSE_MIN_US);
 
-    pause_us = earlier(pause_us, fetcher->options.retry_after_max_us);
     pause_us += random_between(&fetcher->random, 0, pause_us / 5); /* so that instances do not return as one */
+    pause_us = earlier(pause_us, fetcher->options.retry_after_max_us);
     budget_pause(fetcher->budget, now_us + pause_us);
     fetcher->paused_until_us = now_us + budget_pause_left(fetcher->budget, now_us);
     fetcher->on_probation = true;
@@ -70,10 +70,11 @@ static void after_unauthorized(struct flight *flight, struct nexudus_answer *ans
 
 static void after_failure(struct flight *flight, enum ask_verdict verdict, const struct nexudus_answer *answer)
 {
+    int64_t retry_after_us = later(answer->retry_after_us, ROUTE_RETRY_DEFAULT_US);
     const struct landing landing = {
         .verdict = verdict,
         .status = answer->status,
-        .retry_after_us = later(answer->retry_after_us, ROUTE_RETRY_DEFAULT_US),
+        .retry_after_us = earlier(retry_after_us, flight->fetcher->options.retry_after_max_us),
         .cap = answer->cap,
         .why = answer->why,
     };
@@ -82,7 +83,7 @@ static void after_failure(struct flight *flight, enum ask_verdict verdict, const
 }
 
 /* A search changes nothing at Nexudus, so sending it again is safe; it must also be likely to help. A timeout or a lie
- * is not: the next answer would be as late, or the same. */
+ * is not: the next answer would be as late, or the same. Who says when to come again is not asked before. */
 static bool is_worth_a_retry(const struct fetch *fetch)
 {
     switch (fetch->outcome) {
@@ -91,7 +92,7 @@ static bool is_worth_a_retry(const struct fetch *fetch)
     case FETCH_CUT:
         return fetch->reused_connection; /* it may have died of its age */
     case FETCH_ANSWERED:
-        return fetch->status >= 500;
+        return fetch->status >= 500 && fetch->retry_after_us < 0;
     case FETCH_TIMED_OUT:
     case FETCH_TOO_BIG:
         break;
@@ -146,7 +147,7 @@ static const struct {
     [NEXUDUS_THROTTLED] = {ASK_THROTTLED, METRIC_UPSTREAM_THROTTLED, false, true, false, after_throttle},
     [NEXUDUS_UNAUTHORIZED] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, false, false, false, after_unauthorized},
     [NEXUDUS_FORBIDDEN] = {ASK_REFUSED, METRIC_UPSTREAM_REFUSED, true, true, false, NULL},
-    [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, false, false, after_bad_query},
+    [NEXUDUS_BAD_QUERY] = {ASK_BAD_QUERY, METRIC_UPSTREAM_BAD_QUERY, true, true, false, after_bad_query},
     [NEXUDUS_BROKEN] = {ASK_BROKEN, METRIC_UPSTREAM_BROKEN, false, true, true, after_outage},
     [NEXUDUS_OUTAGE] = {ASK_OUTAGE, METRIC_UPSTREAM_OUTAGE, false, true, true, after_outage},
     [NEXUDUS_TIMEOUT] = {ASK_TIMEOUT, METRIC_UPSTREAM_TIMEOUT, false, true, true, NULL},
@@ -188,7 +189,7 @@ void outcome_on_done(struct fetch *fetch)
     flight->status = answer.status;
     counters_add(fetcher->counters, outcomes[answer.verdict].metric, 1);
     tell(fetcher, &answer, fetch->error);
-    tell_breaker(flight, outcomes[answer.verdict].is_failure);
+    tell_breaker(flight, outcomes[answer.verdict].is_failure && answer.status != 404); /* who says so is there */
     if (outcomes[answer.verdict].proves_token)
         token_worked(fetcher->token, flight->generation);
     if (answer.cap > 0)

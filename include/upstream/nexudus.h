@@ -13,7 +13,7 @@ enum nexudus_verdict {
     NEXUDUS_THROTTLED,    /* 409, 429, or 503 with Retry-After */
     NEXUDUS_UNAUTHORIZED, /* 401: the token is unknown or expired */
     NEXUDUS_FORBIDDEN,    /* 403: our user lacks the role */
-    NEXUDUS_BAD_QUERY,    /* 400, 404, 422: about the query */
+    NEXUDUS_BAD_QUERY,    /* 400, 422: about the query */
     NEXUDUS_BROKEN,       /* 200 that is not an envelope, cut, too big, or a status nobody promised */
     NEXUDUS_OUTAGE,       /* 5xx, or no connection */
     NEXUDUS_TIMEOUT

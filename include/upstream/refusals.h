@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The queries that Nexudus refused lately (400, 404, 422), each for a short while: whoever asks the same again is told
+/* The queries that Nexudus refused lately (400, 422), each for a short while: whoever asks the same again is told
  * without a call. A fixed number of them; the oldest goes first. Pure; time is passed in. One thread. */
 #ifndef NEXGATE_UPSTREAM_REFUSALS_H
 #define NEXGATE_UPSTREAM_REFUSALS_H

@@ -88,7 +88,7 @@ static void each_answer_has_its_verdict(void **state)
         {FETCH_ANSWERED, 401, "", "", -1, NEXUDUS_UNAUTHORIZED},
         {FETCH_ANSWERED, 402, "", "", -1, NEXUDUS_BROKEN},
         {FETCH_ANSWERED, 403, "", "", -1, NEXUDUS_FORBIDDEN},
-        {FETCH_ANSWERED, 404, "", "", -1, NEXUDUS_BAD_QUERY},
+        {FETCH_ANSWERED, 404, "", "", -1, NEXUDUS_BROKEN},
         {FETCH_ANSWERED, 409, "", "", -1, NEXUDUS_THROTTLED},
         {FETCH_ANSWERED, 409, "", "", 1000000, NEXUDUS_THROTTLED},
         {FETCH_ANSWERED, 418, "", "", -1, NEXUDUS_BROKEN},
