@@ -7,6 +7,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@ enum {
 struct log {
     int descriptor;
     atomic_int level;
+    atomic_uint_fast64_t lost; /* lines since the last that was written */
     enum log_format format;
     const struct clock *clock;
 };
@@ -154,11 +157,32 @@ void log_say(struct log *log, enum log_level level, const char *message)
     log_write(log, level, message, NULL, 0);
 }
 
-void log_raw(struct log *log, struct slice line)
+/* Whether the descriptor takes a line now. A full pipe, whose reader has stopped, would make us wait for ever; a pipe
+ * that is writable takes at least PIPE_BUF bytes, which a line does not pass. */
+static bool takes_a_line(const struct log *log)
 {
-    /* A log that cannot be written must not stop the gateway: the line is lost. */
+    struct pollfd output = {.fd = log->descriptor, .events = POLLOUT};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLOUT) != 0;
+}
+_Static_assert((int)LOG_LINE_MAX <= PIPE_BUF, "a line goes into a pipe whole or not at all");
+
+static void write_line(const struct log *log, struct slice line)
+{
     ssize_t written;
     do
         written = write(log->descriptor, line.at, line.length);
     while (written < 0 && errno == EINTR);
+}
+
+void log_raw(struct log *log, struct slice line)
+{
+    /* A log that cannot be written must not stop the gateway: the line is lost, and that is told when it can be. */
+    if (!takes_a_line(log)) {
+        atomic_fetch_add_explicit(&log->lost, 1, memory_order_relaxed);
+        return;
+    }
+    write_line(log, line);
+    uint_fast64_t lost = atomic_exchange_explicit(&log->lost, 0, memory_order_relaxed);
+    if (lost > 0)
+        log_write(log, LOG_LEVEL_WARN, "the log could not be written", LOG_FIELDS(LOG_NUMBER("lines_lost", lost)));
 }

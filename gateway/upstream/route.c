@@ -24,6 +24,7 @@
 
 enum {
     RECENT_MAX = 32,    /* landed flights that are kept for latecomers */
+    CALLS_MAX = 512,    /* under way at once: descriptors and bodies are bounded however slow Nexudus is */
     RETRY_MIN_US = 1000 /* a 503 always says when to come again */
 };
 
@@ -273,8 +274,8 @@ static bool may_call(const struct fetcher *fetcher)
 {
     int64_t now_us = loop_now(fetcher->loop);
 
-    return breaker_allows(&fetcher->breaker, now_us) && budget_ready_at(fetcher->budget, now_us) <= now_us &&
-           !(fetcher->on_probation && fetcher->probe != NULL);
+    return fetcher->flights[FLIGHT_CALLING].count < CALLS_MAX && breaker_allows(&fetcher->breaker, now_us) &&
+           budget_ready_at(fetcher->budget, now_us) <= now_us && !(fetcher->on_probation && fetcher->probe != NULL);
 }
 
 void route_show_breaker(struct fetcher *fetcher)

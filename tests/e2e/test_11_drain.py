@@ -132,3 +132,18 @@ def test_a_unix_socket_serves_and_goes(workshop, simulator, tmp_path):
         while more := sock.recv(4096):
             received += more
     assert received.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_search_that_would_ask_again_after_the_end(workshop):
+    """A page of two windows waits for its first one when drain_timeout passes; told that all is over, it must not ask for the second."""
+    simulator = workshop.simulator(records=390)
+    gateway = workshop.gateway(simulator, {"cache.ttl": "1s", "cache.stale_while_revalidate": "0s", "server.drain_timeout": "100ms", "server.workers": "1"})
+    assert gateway.search("size=200&page=1").status == 200
+    gateway.move_time(5)
+    simulator.fault(hold="before")
+    with gateway.connect() as busy:
+        busy.send(busy.message(SEARCH + "?size=150&page=2", fields=gateway.fields()))
+        simulator.wait_held(1)
+        gateway.terminate()
+        assert gateway.process.wait(60) == 0
+    simulator.release()

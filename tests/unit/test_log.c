@@ -204,13 +204,42 @@ static void a_character_is_not_cut_in_two(void **state)
     }
 }
 
+/* A reader that has stopped must not stop us. */
+static void a_full_pipe_loses_lines_and_says_so(void **state)
+{
+    (void)state;
+    static char bytes[1 << 20];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    struct clock *clock = clock_new();
+    struct log *log = log_new(ends[1], LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, clock);
+    for (int i = 0; i < 10000; i++)
+        log_say(log, LOG_LEVEL_INFO, "a line that nobody reads");
+    assert_true(read(ends[0], bytes, sizeof(bytes)) > 0);
+    log_say(log, LOG_LEVEL_INFO, "another");
+    ssize_t got = read(ends[0], bytes, sizeof(bytes) - 1);
+    assert_true(got > 0);
+    bytes[got] = '\0';
+    assert_non_null(strstr(bytes, "msg=another\n"));
+    assert_non_null(strstr(bytes, "msg=\"the log could not be written\" lines_lost="));
+    close(ends[0]);
+    close(ends[1]);
+    log_free(log);
+    clock_free(clock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_have_their_form),         cmocka_unit_test(values_cannot_forge),
-        cmocka_unit_test(the_time_is_rfc_3339_in_utc),   cmocka_unit_test(the_level_is_a_threshold_that_moves),
-        cmocka_unit_test(long_values_are_cut),           cmocka_unit_test(a_value_of_the_largest_size_is_whole),
-        cmocka_unit_test(a_line_keeps_its_ceiling),      cmocka_unit_test(values_that_swell_are_cut),
+        cmocka_unit_test(a_full_pipe_loses_lines_and_says_so),
+        cmocka_unit_test(lines_have_their_form),
+        cmocka_unit_test(values_cannot_forge),
+        cmocka_unit_test(the_time_is_rfc_3339_in_utc),
+        cmocka_unit_test(the_level_is_a_threshold_that_moves),
+        cmocka_unit_test(long_values_are_cut),
+        cmocka_unit_test(a_value_of_the_largest_size_is_whole),
+        cmocka_unit_test(a_line_keeps_its_ceiling),
+        cmocka_unit_test(values_that_swell_are_cut),
         cmocka_unit_test(a_character_is_not_cut_in_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
