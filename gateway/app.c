@@ -62,7 +62,7 @@ struct app {
 };
 
 /* The process holds the login and every client's key: no core file, no debugger of another process of ours. */
-static void harden_process(void)
+void app_harden(void)
 {
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
@@ -413,7 +413,6 @@ static void take_apart(struct app *app)
 
 int app_serve(const struct settings *settings)
 {
-    harden_process();
     raise_descriptor_limit();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         fprintf(stderr, "nexgate: libcurl cannot be initialised\n");
@@ -427,6 +426,8 @@ int app_serve(const struct settings *settings)
         log_say(app->log, LOG_LEVEL_INFO, "serving");
         loop_run(app->loop);
         log_say(app->log, LOG_LEVEL_INFO, "bye");
+    } else {
+        fprintf(stderr, "nexgate: could not start\n");
     }
     take_apart(app);
     curl_global_cleanup();

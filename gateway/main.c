@@ -54,6 +54,7 @@ static bool read_arguments(int count, char **values, struct arguments *arguments
 static int serve(const char *config)
 {
     struct settings settings;
+    app_harden();
     int code = settings_load(config, &settings) ? app_serve(&settings) : 1;
     settings_free(&settings);
     return code;

@@ -69,6 +69,9 @@ static void check_admin(struct settings *settings, const struct settings_place *
 /* Scheme, host, port and at most a path: what a path can be put behind. */
 static bool is_base_url(struct slice url)
 {
+    struct slice scheme = slice_starts_with(url, slice_of("http://")) ? slice_of("http://") : slice_of("https://");
+    if (url.length <= scheme.length || strchr(":/", url.at[scheme.length]) != NULL)
+        return false;
     for (size_t i = 0; i < url.length; i++) {
         if ((unsigned char)url.at[i] <= ' ' || strchr("?#@", url.at[i]) != NULL)
             return false;

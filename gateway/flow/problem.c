@@ -51,19 +51,6 @@ static void add_member(struct buf *out, const char *name, struct slice text)
     buf_add_json(out, text);
 }
 
-static void add_list(struct buf *out, const char *name, const char *const *texts, size_t count)
-{
-    buf_add_text(out, ",\"");
-    buf_add_text(out, name);
-    buf_add_text(out, "\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        buf_add_json(out, slice_of(texts[i]));
-    }
-    buf_add_char(out, ']');
-}
-
 static void add_query(struct buf *out, const struct query_error *error)
 {
     if (error->parameter[0] != '\0')
@@ -78,14 +65,11 @@ static void add_extra(struct buf *out, const struct problem_extra *extra)
 {
     if (extra->query != NULL)
         add_query(out, extra->query);
-    if (extra->violated_policy != NULL)
-        add_list(out, "violated-policies", &extra->violated_policy, 1);
-    if (extra->choices == NULL)
-        return;
-    size_t count = 0;
-    while (extra->choices[count] != NULL)
-        count++;
-    add_list(out, "choices", extra->choices, count);
+    if (extra->violated_policy != NULL) {
+        buf_add_text(out, ",\"violated-policies\":[");
+        buf_add_json(out, slice_of(extra->violated_policy));
+        buf_add_char(out, ']');
+    }
 }
 
 void problem_body(struct buf *out, int status, const char *detail, struct slice instance,

@@ -10,7 +10,6 @@
 struct problem_extra {
     const struct query_error *query; /* parameter, value, expected */
     const char *violated_policy;     /* violated-policies: ["rate"] */
-    const char *const *choices;      /* NULL-terminated: choices: […] */
 };
 
 /* Makes the answer an error: status, body, content type. `detail` is one sentence; `type` and `title` follow from the

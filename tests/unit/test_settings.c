@@ -61,6 +61,7 @@ static const struct mistake MISTAKES[] = {
     {"[nexudus]\nusername = u\n", "password: is needed to log in"},
     {"[nexudus]\nusername = u\npassword = p\nbudget = 10\n", ":4: budget: "},
     {"[nexudus]\nusername = u\npassword = p\nbudget = unlimited\n", ":4: budget: "},
+    {"[nexudus]\nusername = u\npassword = p\nurl = https://\n", ":4: url: expected scheme"},
     {"[nexudus]\nusername = u\npassword = p\nurl = ftp://x\n", ":4: url: expected https://"},
     {"[nexudus]\nusername = u\npassword = p\nurl = https://user@host\n", ":4: url: expected scheme"},
     {"[nexudus]\nusername = u\npassword = p\ntotp_secret = 1!\n", ":4: totp_secret: "},
