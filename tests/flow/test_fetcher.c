@@ -1184,6 +1184,30 @@ static void an_outage_costs_only_a_share_more(void **state)
     assert_int_equal(house->puppet.searches, 1 + 200 + 1 + 40); /* one was saved, and a fifth */
 }
 
+/* Ten fail at once. The ninth is the tenth call of all and opens the breaker, so only eight stood in line again. */
+static void nothing_is_sent_again_through_an_open_breaker(void **state)
+{
+    struct house *house = *state;
+
+    house->options.retry_percent = 100;
+    house->options.breaker_percent = 50;
+    house->options.breaker_probe_us = 5 * CLOCK_SECOND;
+    build(house);
+    warm_up(house);
+    house->puppet.hold_searches = true;
+    for (size_t i = 0; i < 10; i++) {
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+        ask_number(house, i);
+    }
+    settle(house);
+    puppet_release(&house->puppet);
+    settle(house);
+    assert_int_equal(answered(house, ASK_OUTAGE), 10);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_RETRIES), 8);
+    assert_int_equal(metrics_read(house->metrics, METRIC_BREAKER_REFUSED), 8);
+    assert_int_equal(house->puppet.searches, 11);
+}
+
 static void nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long(void **state)
 {
     struct house *house = *state;
@@ -1361,6 +1385,28 @@ static void in_a_full_queue_the_flood_makes_room(void **state)
     pass(house, CLOCK_SECOND);
     assert_int_equal(searches_of(house, 1, before), 10);
     assert_int_equal(searches_of(house, 2, before), 10);
+}
+
+/* Both ask for more than there is, one for much more: what was refused is not held against it. */
+static void asking_more_gains_nothing_and_costs_nothing(void **state)
+{
+    struct house *house = *state;
+    size_t number = 0;
+
+    house->options.queue = 20;
+    build(house);
+    warm_up(house);
+    size_t before = house->puppet.searches;
+    for (int i = 0; i < 12; i++) {
+        for (int j = 0; j < 60; j++)
+            ask_for(house, j % 3 == 0 ? 1 : 2, 1, number++);
+        settle(house);
+        pass(house, 105 * CLOCK_MILLISECOND);
+    }
+    size_t calls = house->puppet.searches - before;
+    assert_true(calls >= 120);
+    assert_in_range(searches_of(house, 1, before), calls * 45 / 100, calls * 55 / 100);
+    pass(house, CLOCK_SECOND);
 }
 
 static void who_joins_a_flood_moves_its_flight_up(void **state)
@@ -1648,12 +1694,14 @@ int main(void)
         TEST(a_failure_that_says_when_to_come_again_is_believed_up_to_a_bound),
         TEST(a_call_is_sent_again_once_only_and_waits_for_the_budget),
         TEST(an_outage_costs_only_a_share_more),
+        TEST(nothing_is_sent_again_through_an_open_breaker),
         TEST(nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long),
         TEST(a_thousand_are_answered_in_time_when_nexudus_hangs),
         TEST(who_joins_the_impatient_may_still_wait),
         TEST(shares_of_the_budget_are_as_the_weights),
         TEST(a_flood_delays_only_itself),
         TEST(in_a_full_queue_the_flood_makes_room),
+        TEST(asking_more_gains_nothing_and_costs_nothing),
         TEST(who_joins_a_flood_moves_its_flight_up),
         TEST(what_nobody_waits_for_goes_last),
         TEST(who_joins_what_nobody_waited_for_moves_it_up),
