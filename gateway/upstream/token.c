@@ -7,8 +7,9 @@
  *      └──back-off over── backing off           no token                 good, backing off (until it expires)
  *
  * A renewal is a refresh while there is a refresh token, and a login by password otherwise or when the refresh is
- * refused. The alarm is set for the next thing to be done unasked: renewing ahead, trying again, or the next one-time
- * code. How a call to the token endpoint looks is login.c's. */
+ * refused. The alarm is set for the next thing to be done unasked: renewing ahead, the next one-time code, or trying
+ * again after an outage. A refusal is never tried again unasked: many wrong passwords lock a user out. How a call to
+ * the token endpoint looks is login.c's. */
 #include "upstream/token.h"
 
 #include "upstream/login.h"
@@ -16,6 +17,7 @@
 #include <stdatomic.h>
 
 #define REFRESH_TOKEN_LIFE_US (15 * CLOCK_DAY)
+#define CODE_PATIENCE_US (2 * CLOCK_SECOND) /* a one-time code that is due so soon is worth waiting for */
 
 enum { CUT_SHORT_LOUD = 3 }; /* working tokens refused before their time, one after another */
 
@@ -93,6 +95,12 @@ static bool is_backing_off(const struct token *token)
     return token->failing && loop_now(token->loop) < token->retry_at_us;
 }
 
+/* What was refused ahead of the token's end is tried again by who comes after the back-off. */
+static bool is_due_again(const struct token *token)
+{
+    return token->failing && token->failed_state == TOKEN_REFUSED && !is_backing_off(token);
+}
+
 static bool can_refresh(const struct token *token)
 {
     return token->refresh_token.length > 0 && loop_now(token->loop) - token->refresh_since_us < REFRESH_TOKEN_LIFE_US;
@@ -137,18 +145,36 @@ static void back_off(struct token *token, enum token_state state, int64_t retry_
     token->failed_state = state;
     token->retry_at_us = now_us + wait_us;
     tell_failure(token, state, why, wait_us);
-    timer_start(token->loop, &token->alarm, token->retry_at_us);
+    if (state == TOKEN_REFUSED)
+        timer_stop(token->loop, &token->alarm); /* the next want after that tries again */
+    else
+        timer_start(token->loop, &token->alarm, token->retry_at_us);
     loop_defer(token->loop, &token->settle);
 }
 
 /* Renewal. */
+
+/* The login comes by itself; those who would have to wait long for it are told when. */
+static void await_code(struct token *token, int64_t ready_us)
+{
+    int64_t wait_us = ready_us - loop_now(token->loop);
+
+    timer_start(token->loop, &token->alarm, ready_us);
+    if (is_good(token) || wait_us <= CODE_PATIENCE_US)
+        return;
+    token->failing = true;
+    token->failed_state = TOKEN_UNAVAILABLE;
+    token->retry_at_us = ready_us;
+    tell_failure(token, TOKEN_UNAVAILABLE, "the next one-time code is not due yet", wait_us);
+    loop_defer(token->loop, &token->settle);
+}
 
 static void renew_by_password(struct token *token)
 {
     int64_t ready_us = login_ready_at(token->login);
 
     if (ready_us > loop_now(token->loop)) {
-        timer_start(token->loop, &token->alarm, ready_us); /* the next one-time code */
+        await_code(token, ready_us);
         return;
     }
     counters_add(token->counters, METRIC_LOGINS, 1);
@@ -285,7 +311,7 @@ static void on_settle(struct deferred *deferred)
             must_wait = true;
         }
     }
-    if (must_wait)
+    if (must_wait || is_due_again(token))
         renew(token);
 }
 

@@ -36,7 +36,7 @@ struct token_answer {
     enum token_state state;
     const char *authorization; /* TOKEN_GOOD: "Authorization: Bearer …", valid during the call */
     uint64_t generation;       /* TOKEN_GOOD: which token it was */
-    int64_t retry_us;          /* otherwise: when the next attempt will be made, from now */
+    int64_t retry_us;          /* otherwise: when the next attempt may be made, from now */
 };
 
 /* Embedded in who waits. */
@@ -56,7 +56,8 @@ struct token *token_new(struct loop *loop, struct transport *transport, const st
 void token_free(struct token *token);
 
 /* Asks for a token: at the end of this turn where one is good, else after the login or refresh that is under way or
- * that this starts. A failure that is backing off is answered at once. */
+ * that this starts. A failure that is backing off, and a one-time code that is not due for a while, are answered at once.
+ */
 void token_want(struct token *token, struct token_waiter *waiter);
 
 /* Stops waiting. */

@@ -583,6 +583,40 @@ static void no_login_no_search(void **state)
     assert_int_equal(house->puppet.call_count, 3);
 }
 
+static void a_one_time_code_that_is_not_due_is_told_at_once(void **state)
+{
+    static const struct {
+        int64_t left_us;
+        bool waits;
+    } rows[] = {{20 * CLOCK_SECOND, false}, {CLOCK_SECOND, true}};
+    struct house *house = *state;
+    int64_t step_us = 30 * CLOCK_SECOND;
+
+    house->options.token.totp_secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        build(house);
+        clock_move(house->clock, 2 * step_us - clock_wall(house->clock) % step_us - rows[i].left_us - CLOCK_SECOND);
+        warm_up(house);
+        move(house, step_us - clock_wall(house->clock) % step_us - rows[i].left_us);
+        size_t logins = house->puppet.logins;
+        puppet_revoke(&house->puppet);
+        struct question *question = ask(house, "a");
+        settle(house);
+        assert_int_equal(question->answers, !rows[i].waits);
+        if (!rows[i].waits) {
+            assert_verdict(question, ASK_OUTAGE);
+            assert_int_equal(question->ask.retry_after_us, rows[i].left_us);
+        }
+        move(house, rows[i].left_us - 1);
+        assert_int_equal(house->puppet.logins, logins);
+        move(house, 1); /* by itself */
+        assert_int_equal(house->puppet.logins, logins + 1);
+        question = ask(house, "b");
+        settle(house);
+        assert_verdict(question, ASK_OK);
+    }
+}
+
 static void a_slow_login_ends_in_time(void **state)
 {
     struct house *house = *state;
@@ -1670,6 +1704,7 @@ int main(void)
         TEST(a_token_that_is_refused_twice_is_not_tried_again),
         TEST(a_flight_is_replayed_once_only),
         TEST(no_login_no_search),
+        TEST(a_one_time_code_that_is_not_due_is_told_at_once),
         TEST(a_slow_login_ends_in_time),
         TEST(a_login_in_two_steps_ends_in_time),
         TEST(everything_together_ends_in_time),

@@ -324,6 +324,32 @@ static void a_refused_login_is_not_hammered(void **state)
     assert_int_equal(count_in_log(house, "Nexudus refuses our login"), 2); /* news again */
 }
 
+/* Many wrong passwords lock a user out. */
+static void a_refused_password_is_not_tried_again_unasked(void **state)
+{
+    struct house *house = *state;
+
+    house->puppet.accepts_password = false;
+    assert_int_equal(want_now(house)->state, TOKEN_REFUSED);
+    move(house, CLOCK_DAY);
+    assert_calls(house, 1, 0);
+    assert_int_equal(want_now(house)->state, TOKEN_REFUSED);
+    assert_calls(house, 2, 0);
+
+    house->puppet.accepts_password = true;
+    move(house, CLOCK_DAY);
+    assert_int_equal(want_now(house)->state, TOKEN_GOOD);
+    house->puppet.accepts_password = house->puppet.refresh_alive = false; /* while the token is still good */
+    move(house, 3300 * CLOCK_SECOND);
+    assert_calls(house, 4, 1);
+    move(house, 120 * CLOCK_SECOND);
+    assert_calls(house, 4, 1);
+    assert_int_equal(want_now(house)->state, TOKEN_GOOD);
+    assert_calls(house, 5, 1);
+    assert_int_equal(want_now(house)->state, TOKEN_GOOD);
+    assert_calls(house, 5, 1);
+}
+
 static void an_unreachable_login_is_not_hammered(void **state)
 {
     static const struct puppet_answer failures[] = {
@@ -491,20 +517,22 @@ static void no_code_is_sent_twice(void **state)
     token_worked(house->token, 1);
     token_refused(house->token, 1);
 
-    want(house, &house->wanting[0]);
+    const struct wanting *wanting = want_now(house); /* nobody is left waiting for the next code */
+    assert_int_equal(wanting->state, TOKEN_UNAVAILABLE);
+    assert_int_equal(wanting->retry_us, step_us);
     move(house, step_us - 1);
-    assert_int_equal(house->wanting[0].answers, 0);
+    assert_int_equal(want_now(house)->retry_us, 1);
     assert_int_equal(house->puppet.logins, 1);
     move(house, 1);
-    assert_int_equal(house->wanting[0].state, TOKEN_GOOD);
     assert_int_equal(house->puppet.logins, 2);
+    assert_int_equal(want_now(house)->state, TOKEN_GOOD);
     expect_code(house, "12345678901234567890");
 
     token_worked(house->token, 2);
     token_refused(house->token, 2);
     clock_move(house->clock, step_us);
-    house->puppet.accepts_password = false; /* after a failure nobody is left waiting for the next code */
-    const struct wanting *wanting = want_now(house);
+    house->puppet.accepts_password = false;
+    wanting = want_now(house);
     assert_int_equal(wanting->state, TOKEN_REFUSED);
     assert_int_equal(wanting->retry_us, step_us);
 }
@@ -576,6 +604,7 @@ int main(void)
         TEST(a_dead_refresh_token_leads_to_a_login_at_once),
         TEST(an_old_refresh_token_is_not_tried),
         TEST(a_refused_login_is_not_hammered),
+        TEST(a_refused_password_is_not_tried_again_unasked),
         TEST(an_unreachable_login_is_not_hammered),
         TEST(retry_after_is_obeyed_up_to_a_minute),
         TEST(a_revoked_token_is_renewed_once),
