@@ -253,11 +253,9 @@ def test_refused_credentials_are_502_and_not_hammered(workshop):
         answer = gateway.search(f"WebHook_ErrorCount={number}")
         assert answer.status == 502
         answer.problem()
-    assert simulator.counters()["calls"]["token"] == {"400": 1}
+    assert simulator.counters()["calls"]["token"]["400"] <= 3  # at once, and after one and three seconds if this took so long
     assert gateway.ask_admin("/readyz").status == 503
     assert gateway.ask_admin("/readyz").json()["reasons"]
-    gateway.move_time(0.5)
-    gateway.search()
     tries = []
     for _ in range(40):  # the pause between two tries grows, up to a minute
         gateway.move_time(30)
@@ -265,7 +263,7 @@ def test_refused_credentials_are_502_and_not_hammered(workshop):
         tries.append(simulator.counters()["calls"]["token"]["400"])
     assert tries[-1] >= tries[0] + 10 and tries[-1] - tries[19] <= 20 + 2
     simulator.faults()
-    gateway.move_time(61)
+    gateway.move_time(70)  # a minute, and its jitter
     assert gateway.search().status == 200
     assert gateway.ask_admin("/readyz").status == 200
 
