@@ -88,7 +88,7 @@ static void judge_status(const struct fetch *fetch, struct nexudus_answer *answe
 {
     switch (fetch->status) {
     case 401:
-        say_status(answer, NEXUDUS_UNAUTHORIZED, "our token is not known there");
+        say_status(answer, NEXUDUS_UNAUTHORIZED, "our token is not known there, or our user lacks the role");
         break;
     case 403:
         say_status(answer, NEXUDUS_FORBIDDEN, "our user lacks the role that this search needs");

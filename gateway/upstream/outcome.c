@@ -52,13 +52,31 @@ static void renew_patience(struct flight *flight)
     flight->wait_until_us = earlier(now_us + flight->patience_us, flight->latest_us);
 }
 
-/* Once more with another token; if that is refused too, it is not the token. */
+static void note_denial(struct flight *flight, enum token_blame blame)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    bool is_news = denials_add(&fetcher->denials, flight->schema, loop_now(fetcher->loop));
+
+    if (is_news && blame == TOKEN_KEPT)
+        log_write(fetcher->log, LOG_LEVEL_ERROR, "an entity's searches are refused with a fresh token",
+                  LOG_FIELDS(LOG_TEXT("path", flight->schema->path), LOG_TEXT("why", slice_of(TOKEN_WHY_REFUSED))));
+}
+
+/* Once more with another token, unless that is known not to help: Nexudus may answer 401 where our user lacks the role,
+ * and then this search fails alone. */
 static void after_unauthorized(struct flight *flight, struct nexudus_answer *answer)
 {
     struct fetcher *fetcher = flight->fetcher;
+    enum token_blame blame = TOKEN_KEPT;
+    unsigned doubt = (flight->replayed ? TOKEN_DOUBT_AGAIN : 0U) |
+                     (denials_knows(&fetcher->denials, flight->schema) ? TOKEN_DOUBT_USUAL : 0U);
 
-    token_refused(fetcher->token, flight->generation);
-    if (flight->replayed) {
+    if (!denials_holds(&fetcher->denials, flight->schema, loop_now(fetcher->loop))) {
+        blame = token_refused(fetcher->token, flight->generation, doubt);
+        if (blame == TOKEN_KEPT || blame == TOKEN_STOLEN)
+            note_denial(flight, blame);
+    }
+    if (flight->replayed || blame == TOKEN_KEPT) {
         route_fail(flight, ASK_REFUSED, 0, answer->why);
         return;
     }
@@ -190,8 +208,10 @@ void outcome_on_done(struct fetch *fetch)
     counters_add(fetcher->counters, outcomes[answer.verdict].metric, 1);
     tell(fetcher, &answer, fetch->error);
     tell_breaker(flight, outcomes[answer.verdict].is_failure && answer.status != 404); /* who says so is there */
-    if (outcomes[answer.verdict].proves_token)
+    if (outcomes[answer.verdict].proves_token) {
         token_worked(fetcher->token, flight->generation);
+        denials_forget(&fetcher->denials, flight->schema);
+    }
     if (answer.cap > 0)
         caps_learn(&fetcher->caps, flight->schema, answer.cap, loop_now(fetcher->loop));
     if (fetcher->probe == flight) {

@@ -19,10 +19,15 @@
 #define REFRESH_TOKEN_LIFE_US (15 * CLOCK_DAY)
 #define CODE_PATIENCE_US (2 * CLOCK_SECOND) /* a one-time code that is due so soon is worth waiting for */
 
-enum { CUT_SHORT_LOUD = 3 }; /* working tokens refused before their time, one after another */
+#define FRESH_US (10 * CLOCK_SECOND) /* the age of a token that another one would be no better than */
 
-static const char stolen[] =
-    "another gateway logs in with the same client_id: share one login through Redis, or give each its own client_id";
+enum {
+    CUT_SHORT_LOUD = 3, /* working tokens refused before their time, one after another */
+    EXCUSES_MAX = 2     /* entities that may refuse an unproven token before it is the login that is doubted */
+};
+
+/* The last token that was judged: was it good? */
+enum proof { PROOF_NONE, PROOF_WORKED, PROOF_REFUSED };
 
 struct token {
     struct loop *loop;
@@ -35,6 +40,10 @@ struct token {
     struct buf authorization; /* the header line; empty: no token */
     uint64_t generation;      /* of the last token there was */
     bool worked;              /* that one */
+    int64_t taken_us;         /* when it came, */
+    int64_t worked_us;        /* and when it worked last */
+    int excuses;              /* how often it was kept although it was refused and had not worked yet */
+    enum proof proof;
     struct buf refresh_token; /* empty: none */
     int64_t refresh_since_us;
 
@@ -244,6 +253,8 @@ static void take_grant(struct token *token, struct login_result *result)
     keep_refresh_token(token, result);
     token->generation++;
     token->worked = false;
+    token->taken_us = loop_now(token->loop);
+    token->excuses = 0;
     token->failing = false;
     token->expires_us = result->asked_us + lifetime_us;
     token->renew_us = token->expires_us - lifetime_us / 1000 * random_between(token->random, 100, 200);
@@ -330,30 +341,59 @@ void token_leave(struct token *token, struct token_waiter *waiter)
 
 /* What became of a token. */
 
-void token_refused(struct token *token, uint64_t generation)
+static enum token_blame blame(struct token *token, unsigned doubt)
 {
-    if (generation != token->generation || token->authorization.length == 0)
-        return;
-    bool worked = token->worked;
-    bool before_its_time = loop_now(token->loop) < token->renew_us;
-    drop_access_token(token);
-    if (!worked) {
-        back_off(token, TOKEN_REFUSED, -1, stolen);
+    bool again = (doubt & TOKEN_DOUBT_AGAIN) != 0, usual = (doubt & TOKEN_DOUBT_USUAL) != 0;
+    int64_t now_us = loop_now(token->loop);
+    bool fresh = now_us - token->taken_us < FRESH_US;
+
+    if (token->worked) /* lately: else it may have died since */
+        return (again || usual) && now_us - token->worked_us < FRESH_US ? TOKEN_KEPT : TOKEN_EXPIRED;
+    if (usual) /* no news of the login */
+        return again ? TOKEN_KEPT : TOKEN_EXPIRED;
+    if (token->proof == PROOF_WORKED && (again || fresh))
+        return token->excuses++ < EXCUSES_MAX ? TOKEN_KEPT : TOKEN_STOLEN;
+    return fresh || token->proof == PROOF_REFUSED ? TOKEN_STOLEN : TOKEN_EXPIRED;
+}
+
+static void note_refusal(struct token *token)
+{
+    if (!token->worked) {
+        token->proof = PROOF_REFUSED;
         return;
     }
-    if (!token->failing)
-        timer_stop(token->loop, &token->alarm); /* renewed when somebody wants it */
-    token->cut_short += before_its_time;
+    token->cut_short += loop_now(token->loop) < token->renew_us;
     if (token->cut_short == CUT_SHORT_LOUD)
         log_write(token->log, LOG_LEVEL_ERROR, "our tokens are refused before their time",
-                  LOG_FIELDS(LOG_TEXT("why", slice_of(stolen))));
+                  LOG_FIELDS(LOG_TEXT("why", slice_of(TOKEN_WHY_REFUSED))));
+}
+
+enum token_blame token_refused(struct token *token, uint64_t generation, unsigned doubt)
+{
+    if (generation != token->generation || token->authorization.length == 0)
+        return TOKEN_OUTDATED;
+    enum token_blame found = blame(token, doubt);
+    if (found == TOKEN_KEPT)
+        return found;
+    if ((doubt & TOKEN_DOUBT_USUAL) == 0)
+        note_refusal(token);
+    drop_access_token(token);
+    if (found == TOKEN_STOLEN)
+        back_off(token, TOKEN_REFUSED, -1, TOKEN_WHY_REFUSED);
+    else if (!token->failing)
+        timer_stop(token->loop, &token->alarm); /* renewed when somebody wants it */
+    return found;
 }
 
 void token_worked(struct token *token, uint64_t generation)
 {
-    if (generation != token->generation || token->authorization.length == 0 || token->worked)
+    if (generation != token->generation || token->authorization.length == 0)
+        return;
+    token->worked_us = loop_now(token->loop);
+    if (token->worked)
         return;
     token->worked = true;
+    token->proof = PROOF_WORKED;
     token->backoff_us = 0;
     if (token->told != TOKEN_GOOD)
         log_say(token->log, LOG_LEVEL_INFO, "the login at Nexudus works again");

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "upstream/budget.h"
 #include "upstream/caps.h"
+#include "upstream/denials.h"
 #include "upstream/fair.h"
 #include "upstream/flight.h"
 #include "upstream/refusals.h"
@@ -40,6 +41,7 @@ struct fetcher {
     bool closing;
 
     struct cap_table caps;
+    struct denials denials;
     atomic_int_least64_t queued, open; /* numbers of flights */
     atomic_int_least64_t paused_until_us;
     atomic_int_least64_t breaker_state, breaker_until_us; /* for those on other threads */

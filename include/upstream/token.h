@@ -56,17 +56,37 @@ struct token *token_new(struct loop *loop, struct transport *transport, const st
 void token_free(struct token *token);
 
 /* Asks for a token: at the end of this turn where one is good, else after the login or refresh that is under way or
- * that this starts. A failure that is backing off, and a one-time code that is not due for a while, are answered at once.
+ * that this starts. A failure that is backing off, and a one-time code that is not due for a while, are answered at
+ * once.
  */
 void token_want(struct token *token, struct token_waiter *waiter);
 
 /* Stops waiting. */
 void token_leave(struct token *token, struct token_waiter *waiter);
 
-/* The token of that generation was answered 401: unless a newer one is there, it is dropped and the next want renews. A
- * token that never worked and is refused counts as a failure and backs off: someone else is logging in with our
- * client_id. */
-void token_refused(struct token *token, uint64_t generation);
+/* What else is known of a search that was answered 401; they add up. */
+enum token_doubt {
+    TOKEN_DOUBT_AGAIN = 1, /* the same search was refused with an earlier token, too */
+    TOKEN_DOUBT_USUAL = 2  /* searches like it were refused with a fresh token, and none was answered since */
+};
+
+/* Where the fault is looked for. */
+enum token_blame {
+    TOKEN_OUTDATED, /* that token was gone already: nothing is learnt */
+    TOKEN_EXPIRED,  /* the token: it is dropped, and the next want renews */
+    TOKEN_STOLEN,   /* the login, TOKEN_REFUSED: the token is dropped, and this backs off */
+    TOKEN_KEPT      /* the search: the token is good as far as is known */
+};
+
+/* The likeliest causes of a fresh token's being refused, for the log. */
+#define TOKEN_WHY_REFUSED                                                                                              \
+    "another gateway logs in with the same client_id, or our user lacks the role: "                                    \
+    "share one login through Redis, or give each its own client_id; or grant the role"
+
+/* The token of that generation was answered 401, with `doubt` about it. A missing role may look like a dead token, so
+ * one that has proved good otherwise, or comes after one that has, is kept where another would hardly help. Unproven
+ * ones that are refused when they are fresh, or one after another, are the login's. */
+enum token_blame token_refused(struct token *token, uint64_t generation, unsigned doubt);
 
 /* The token of that generation worked: an answer came that only a good token gets. */
 void token_worked(struct token *token, uint64_t generation);

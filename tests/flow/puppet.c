@@ -151,7 +151,7 @@ static void answer_search(struct puppet_call *call)
     int64_t size = number_after(call->url, "size=");
     struct buf body;
 
-    if (!is_welcome(call)) {
+    if (!is_welcome(call) || (puppet->denied != NULL && strstr(call->url, puppet->denied) != NULL)) {
         make_ready(call, &(struct puppet_answer){.status = 401});
         return;
     }

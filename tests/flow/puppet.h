@@ -53,6 +53,7 @@ struct puppet {
     bool is_dead;                    /* nobody can connect */
     int64_t throttled_percent;       /* of the searches, at random: 409 with a Retry-After of a second */
     struct random random;
+    const char *denied;             /* searches whose URL holds this are answered 401; NULL: none */
     int64_t total_items;            /* 3 */
     int64_t cap;                    /* largest page; 0: as asked */
     int64_t token_lifetime_seconds; /* 3600 */

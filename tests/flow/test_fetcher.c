@@ -530,6 +530,137 @@ static void a_token_that_is_refused_twice_is_not_tried_again(void **state)
     assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_REFUSED), 2);
 }
 
+static void a_quiet_gateways_token_that_is_revoked_is_renewed(void **state)
+{
+    struct house *house = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        build(house);
+        warm_up(house);
+        size_t logins = house->puppet.logins, refreshes = house->puppet.refreshes;
+        move(house, 3300 * CLOCK_SECOND); /* renewed ahead, and nobody has used it */
+        assert_int_equal(house->puppet.refreshes, refreshes + 1);
+        if (i == 0)
+            house->puppet.oldest_access = house->puppet.serial + 1; /* the refresh token lives */
+        else
+            puppet_revoke(&house->puppet);
+        move(house, 60 * CLOCK_SECOND);
+        struct question *question = ask(house, "a");
+        settle(house);
+        assert_verdict(question, ASK_OK);
+        assert_int_equal(house->puppet.refreshes, refreshes + 2);
+        assert_int_equal(house->puppet.logins, logins + i);
+    }
+    assert_int_equal(count_in_log(house, "client_id"), 0);
+}
+
+/* An entity for which our user lacks the role, where Nexudus says so by 401. */
+static void close_entity(struct house *house, struct schema *closed)
+{
+    *closed = *house->schema;
+    closed->path = slice_of("/api/sys/closed");
+    house->puppet.denied = "/api/sys/closed";
+}
+
+static struct question *ask_closed(struct house *house, const struct schema *closed)
+{
+    char name[KEY_BYTES_MAX / 2];
+
+    snprintf(name, sizeof name, "closed%zu", house->asked);
+    struct question *question = prepare(house, name);
+    question->ask.schema = closed;
+    fetcher_ask(house->fetcher, &question->ask);
+    return question;
+}
+
+static void an_entity_that_is_always_refused_fails_alone(void **state)
+{
+    struct house *house = *state;
+    struct schema closed;
+
+    close_entity(house, &closed);
+    warm_up(house);
+    for (size_t i = 0; i < 400; i++) {
+        struct question *refused = ask_closed(house, &closed), *fine = ask_number(house, i);
+        settle(house);
+        assert_verdict(refused, ASK_REFUSED);
+        assert_int_equal(refused->ask.status, 401);
+        assert_verdict(fine, ASK_OK);
+        pass(house, 300 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(house->puppet.logins, 1);
+    assert_in_range(house->puppet.refreshes, 1, 2);
+    assert_in_range(house->puppet.searches, 801, 804); /* none is sent twice for long */
+    assert_int_equal(count_in_log(house, "lacks the role"), 1);
+
+    house->puppet.denied = NULL; /* the role is granted: nothing stands in the way */
+    struct question *open = ask_closed(house, &closed);
+    settle(house);
+    assert_verdict(open, ASK_OK);
+    puppet_revoke(&house->puppet); /* and a revoked token is told from a missing role again */
+    open = ask_closed(house, &closed);
+    settle(house);
+    assert_verdict(open, ASK_OK);
+}
+
+/* Hardly anybody proves the token. */
+static void an_entity_that_is_always_refused_does_not_harm_a_quiet_one(void **state)
+{
+    struct house *house = *state;
+    struct schema closed;
+
+    close_entity(house, &closed);
+    warm_up(house);
+    for (size_t i = 0; i < 900; i++) {
+        assert_verdict((ask_closed(house, &closed), settle(house), &house->questions[house->asked - 1]), ASK_REFUSED);
+        move(house, CLOCK_SECOND);
+        if (i % 100 == 99) {
+            struct question *fine = ask_number(house, i);
+            settle(house);
+            assert_verdict(fine, ASK_OK);
+        }
+    }
+    assert_int_equal(house->puppet.logins, 1);
+    assert_in_range(house->puppet.refreshes, 1, 20);
+}
+
+/* The first token of all: it may be the login, so one back-off is right, and no more. */
+static void an_entity_that_is_refused_first_of_all_holds_others_up_once(void **state)
+{
+    struct house *house = *state;
+    struct schema closed;
+
+    close_entity(house, &closed);
+    for (size_t i = 0; i < 100; i++) {
+        struct question *refused = ask_closed(house, &closed);
+        settle(house);
+        assert_verdict(refused, ASK_REFUSED);
+        move(house, i == 0 ? 1100 * CLOCK_MILLISECOND : 100 * CLOCK_MILLISECOND);
+    }
+    assert_verdict((ask(house, "a"), settle(house), &house->questions[house->asked - 1]), ASK_OK);
+    assert_in_range(house->puppet.logins + house->puppet.refreshes, 1, 4);
+    assert_int_equal(count_in_log(house, "same client_id, or our user lacks the role"), 1);
+}
+
+/* Somebody else's login may be meant by two 401s in a row; that they were is found out in time. */
+static void a_search_that_was_refused_twice_soon_works_again(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401});
+    puppet_next_search(&house->puppet, (struct puppet_answer){.status = 401});
+    ask(house, "a");
+    settle(house);
+    puppet_revoke(&house->puppet);
+    for (size_t i = 0; i < 40; i++) {
+        ask_number(house, i);
+        pass(house, 300 * CLOCK_MILLISECOND);
+    }
+    assert_verdict(&house->questions[house->asked - 1], ASK_OK);
+    assert_int_equal(house->puppet.logins, 2);
+}
+
 /* The same where the second token is good for others. */
 static void a_flight_is_replayed_once_only(void **state)
 {
@@ -1702,6 +1833,11 @@ int main(void)
         TEST(five_hundred_at_expiry_cost_one_renewal),
         TEST(five_hundred_after_a_revocation_cost_one_login),
         TEST(a_token_that_is_refused_twice_is_not_tried_again),
+        TEST(a_quiet_gateways_token_that_is_revoked_is_renewed),
+        TEST(an_entity_that_is_always_refused_fails_alone),
+        TEST(an_entity_that_is_always_refused_does_not_harm_a_quiet_one),
+        TEST(an_entity_that_is_refused_first_of_all_holds_others_up_once),
+        TEST(a_search_that_was_refused_twice_soon_works_again),
         TEST(a_flight_is_replayed_once_only),
         TEST(no_login_no_search),
         TEST(a_one_time_code_that_is_not_due_is_told_at_once),

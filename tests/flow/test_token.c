@@ -254,7 +254,7 @@ static void a_dead_refresh_token_leads_to_a_login_at_once(void **state)
     want_now(house);
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         token_worked(house->token, i + 1);
-        token_refused(house->token, i + 1);
+        token_refused(house->token, i + 1, 0);
         puppet_next_token(&house->puppet, (struct puppet_answer){.status = refusals[i]});
         assert_int_equal(want_now(house)->generation, i + 2);
         assert_calls(house, 2 + i, 1 + i);
@@ -270,12 +270,12 @@ static void an_old_refresh_token_is_not_tried(void **state)
     want_now(house);
     move(house, 15 * CLOCK_DAY - 1);
     token_worked(house->token, 1);
-    token_refused(house->token, 1);
+    token_refused(house->token, 1, 0);
     assert_int_equal(want_now(house)->state, TOKEN_GOOD);
     assert_calls(house, 1, 1);
     move(house, 15 * CLOCK_DAY);
     token_worked(house->token, 2);
-    token_refused(house->token, 2);
+    token_refused(house->token, 2, 0);
     assert_int_equal(want_now(house)->state, TOKEN_GOOD);
     assert_calls(house, 2, 1);
 }
@@ -319,7 +319,7 @@ static void a_refused_login_is_not_hammered(void **state)
     assert_int_equal(count_in_log(house, "works again"), 1);
     house->puppet.accepts_password = false; /* and the next back-off begins small */
     house->puppet.refresh_alive = false;
-    token_refused(house->token, 1);
+    token_refused(house->token, 1, 0);
     assert_in_range(want_now(house)->retry_us, 900 * CLOCK_MILLISECOND, 1100 * CLOCK_MILLISECOND);
     assert_int_equal(count_in_log(house, "Nexudus refuses our login"), 2); /* news again */
 }
@@ -399,15 +399,15 @@ static void a_revoked_token_is_renewed_once(void **state)
     want_now(house);
     token_worked(house->token, 1);
     for (int i = 0; i < 500; i++)
-        token_refused(house->token, 1);
+        token_refused(house->token, 1, 0);
     house->puppet.hold_tokens = true;
     for (size_t i = 0; i < WAITERS_MAX; i++)
         want(house, &house->wanting[i]);
     puppet_settle(house->loop);
-    token_refused(house->token, 1);
+    token_refused(house->token, 1, 0);
     puppet_release(&house->puppet);
     puppet_settle(house->loop);
-    token_refused(house->token, 1); /* a latecomer: a newer one is there */
+    token_refused(house->token, 1, 0); /* a latecomer: a newer one is there */
     for (size_t i = 0; i < WAITERS_MAX; i++)
         assert_string_equal(house->wanting[i].authorization, "Authorization: Bearer access-2");
     assert_calls(house, 1, 1);
@@ -421,7 +421,7 @@ static void a_fresh_token_that_is_refused_means_a_rival(void **state)
     for (int i = 0; i < 4; i++) {
         const struct wanting *wanting = want_now(house);
         assert_int_equal(wanting->state, TOKEN_GOOD);
-        token_refused(house->token, wanting->generation);
+        token_refused(house->token, wanting->generation, 0);
         wanting = want_now(house);
         assert_int_equal(wanting->state, TOKEN_REFUSED);
         assert_in_range(wanting->retry_us, 900000 << i,
@@ -431,6 +431,89 @@ static void a_fresh_token_that_is_refused_means_a_rival(void **state)
     assert_int_equal(count_in_log(house, "same client_id"), 1);
 }
 
+static void an_old_token_that_never_worked_is_renewed_once(void **state)
+{
+    static const struct {
+        int64_t age_us;
+        enum token_state state;
+    } rows[] = {{10 * CLOCK_SECOND - 1, TOKEN_REFUSED}, {10 * CLOCK_SECOND, TOKEN_GOOD}};
+    struct house *house = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        build(house, &plain);
+        want_now(house);
+        move(house, rows[i].age_us);
+        token_refused(house->token, 1, 0);
+        assert_int_equal(want_now(house)->state, rows[i].state);
+    }
+    assert_int_equal(want_now(house)->generation, 2);
+    move(house, 1000 * CLOCK_SECOND);
+    token_refused(house->token, 2, 0); /* two in a row */
+    assert_int_equal(want_now(house)->state, TOKEN_REFUSED);
+    assert_int_equal(count_in_log(house, "same client_id, or our user lacks the role"), 2);
+}
+
+/* A missing role may look like a dead token. */
+static void where_the_fault_of_a_refusal_is_looked_for(void **state)
+{
+    enum { AGAIN = TOKEN_DOUBT_AGAIN, USUAL = TOKEN_DOUBT_USUAL };
+    static const struct {
+        bool one_before_worked;
+        int64_t worked_s; /* when the token worked last, in seconds of its age; -1: never */
+        int64_t age_s;
+        unsigned doubt;
+        enum token_blame blame;
+    } rows[] = {
+        {false, -1, 0, 0, TOKEN_STOLEN},           {false, -1, 0, AGAIN, TOKEN_STOLEN},
+        {false, -1, 10, 0, TOKEN_EXPIRED},         {false, -1, 0, USUAL, TOKEN_EXPIRED},
+        {false, -1, 0, AGAIN | USUAL, TOKEN_KEPT}, {true, -1, 0, 0, TOKEN_KEPT},
+        {true, -1, 0, AGAIN, TOKEN_KEPT},          {true, -1, 10, 0, TOKEN_EXPIRED},
+        {true, -1, 10, AGAIN, TOKEN_KEPT},         {true, -1, 10, USUAL, TOKEN_EXPIRED},
+        {false, 0, 0, 0, TOKEN_EXPIRED},           {false, 0, 9, AGAIN, TOKEN_KEPT},
+        {false, 0, 9, USUAL, TOKEN_KEPT},          {false, 0, 10, AGAIN, TOKEN_EXPIRED},
+        {false, 0, 10, USUAL, TOKEN_EXPIRED}, /* it may have died since */
+        {false, 5, 14, USUAL, TOKEN_KEPT},
+    };
+    struct house *house = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        build(house, &plain);
+        uint64_t generation = want_now(house)->generation;
+        if (rows[i].one_before_worked) {
+            token_worked(house->token, generation);
+            assert_int_equal(token_refused(house->token, generation, 0), TOKEN_EXPIRED);
+            generation = want_now(house)->generation;
+        }
+        int64_t taken_us = loop_now(house->loop);
+        if (rows[i].worked_s >= 0) {
+            token_worked(house->token, generation);
+            move(house, rows[i].worked_s * CLOCK_SECOND);
+            token_worked(house->token, generation);
+        }
+        move(house, taken_us + rows[i].age_s * CLOCK_SECOND - loop_now(house->loop));
+        enum token_blame blame = token_refused(house->token, generation, rows[i].doubt);
+        if (blame != rows[i].blame)
+            fail_msg("row %zu: %d", i, (int)blame);
+        assert_int_equal(want_now(house)->state, blame == TOKEN_STOLEN ? TOKEN_REFUSED : TOKEN_GOOD);
+        assert_true((house->wanting[0].generation == generation) == (blame == TOKEN_KEPT));
+    }
+}
+
+static void a_token_that_many_refuse_is_stolen_after_all(void **state)
+{
+    struct house *house = *state;
+
+    want_now(house);
+    token_worked(house->token, 1);
+    token_refused(house->token, 1, 0);
+    want_now(house);
+    assert_int_equal(token_refused(house->token, 2, TOKEN_DOUBT_AGAIN), TOKEN_KEPT);
+    assert_int_equal(token_refused(house->token, 2, 0), TOKEN_KEPT);
+    assert_int_equal(token_refused(house->token, 2, 0), TOKEN_STOLEN);
+    assert_int_equal(token_refused(house->token, 2, 0), TOKEN_OUTDATED);
+    assert_int_equal(want_now(house)->state, TOKEN_REFUSED);
+}
+
 static void tokens_cut_short_again_and_again_are_reported(void **state)
 {
     struct house *house = *state;
@@ -438,7 +521,7 @@ static void tokens_cut_short_again_and_again_are_reported(void **state)
     for (uint64_t i = 1; i <= 5; i++) {
         assert_int_equal(want_now(house)->generation, i);
         token_worked(house->token, i);
-        token_refused(house->token, i);
+        token_refused(house->token, i, 0);
         assert_int_equal(count_in_log(house, "same client_id"), i >= 3);
     }
 }
@@ -452,7 +535,7 @@ static void a_token_that_lives_its_time_clears_the_rival_of_suspicion(void **sta
         for (int i = 0; i < 2; i++) {
             generation = want_now(house)->generation;
             token_worked(house->token, generation);
-            token_refused(house->token, generation);
+            token_refused(house->token, generation, 0);
         }
         want_now(house);
         move(house, 3300 * CLOCK_SECOND); /* renewed ahead */
@@ -469,7 +552,7 @@ static void a_refresh_without_a_new_refresh_token_keeps_the_old_one(void **state
     want_now(house);
     for (uint64_t generation = 1; generation <= 2; generation++) {
         token_worked(house->token, generation);
-        token_refused(house->token, generation);
+        token_refused(house->token, generation, 0);
         puppet_next_token(&house->puppet, answer);
         want_now(house);
         assert_string_equal(puppet_last(&house->puppet)->form, "grant_type=refresh_token&refresh_token=refresh-1");
@@ -487,7 +570,7 @@ static void a_client_id_is_sent_when_configured(void **state)
     want_now(house);
     assert_string_equal(puppet_last(&house->puppet)->client_id, "gateway-7");
     token_worked(house->token, 1);
-    token_refused(house->token, 1);
+    token_refused(house->token, 1, 0);
     want_now(house);
     assert_calls(house, 1, 1);
     assert_string_equal(puppet_last(&house->puppet)->client_id, "gateway-7");
@@ -515,7 +598,7 @@ static void no_code_is_sent_twice(void **state)
     want_now(house);
     expect_code(house, "12345678901234567890");
     token_worked(house->token, 1);
-    token_refused(house->token, 1);
+    token_refused(house->token, 1, 0);
 
     const struct wanting *wanting = want_now(house); /* nobody is left waiting for the next code */
     assert_int_equal(wanting->state, TOKEN_UNAVAILABLE);
@@ -529,7 +612,7 @@ static void no_code_is_sent_twice(void **state)
     expect_code(house, "12345678901234567890");
 
     token_worked(house->token, 2);
-    token_refused(house->token, 2);
+    token_refused(house->token, 2, 0);
     clock_move(house->clock, step_us);
     house->puppet.accepts_password = false;
     wanting = want_now(house);
@@ -609,6 +692,9 @@ int main(void)
         TEST(retry_after_is_obeyed_up_to_a_minute),
         TEST(a_revoked_token_is_renewed_once),
         TEST(a_fresh_token_that_is_refused_means_a_rival),
+        TEST(an_old_token_that_never_worked_is_renewed_once),
+        TEST(where_the_fault_of_a_refusal_is_looked_for),
+        TEST(a_token_that_many_refuse_is_stolen_after_all),
         TEST(tokens_cut_short_again_and_again_are_reported),
         TEST(a_token_that_lives_its_time_clears_the_rival_of_suspicion),
         TEST(a_refresh_without_a_new_refresh_token_keeps_the_old_one),

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* A short table: a row is claimed once and never given back, as there are as many as entities. */
+#include "upstream/denials.h"
+
+#include "base/clock.h"
+
+static struct denial *find(const struct denials *denials, const struct schema *schema)
+{
+    for (size_t i = 0; i < DENIALS_ENTITIES_MAX; i++) {
+        const struct denial *row = &denials->rows[i];
+        if (row->schema == NULL || row->schema == schema)
+            return (struct denial *)row;
+    }
+    return NULL;
+}
+
+bool denials_add(struct denials *denials, const struct schema *schema, int64_t now_us)
+{
+    struct denial *row = find(denials, schema);
+
+    if (row == NULL)
+        return false;
+    bool is_new = row->lasts_us == 0;
+    row->schema = schema;
+    row->lasts_us = is_new ? DENIALS_FIRST_MS * CLOCK_MILLISECOND : row->lasts_us * 2;
+    if (row->lasts_us > DENIALS_LONGEST_MS * CLOCK_MILLISECOND)
+        row->lasts_us = DENIALS_LONGEST_MS * CLOCK_MILLISECOND;
+    row->until_us = now_us + row->lasts_us;
+    return is_new;
+}
+
+bool denials_knows(const struct denials *denials, const struct schema *schema)
+{
+    const struct denial *row = find(denials, schema);
+
+    return row != NULL && row->lasts_us > 0;
+}
+
+bool denials_holds(const struct denials *denials, const struct schema *schema, int64_t now_us)
+{
+    const struct denial *row = find(denials, schema);
+
+    return row != NULL && row->lasts_us > 0 && now_us < row->until_us;
+}
+
+void denials_forget(struct denials *denials, const struct schema *schema)
+{
+    struct denial *row = find(denials, schema);
+
+    if (row != NULL)
+        row->lasts_us = 0;
+}
