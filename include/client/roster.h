@@ -37,8 +37,8 @@ bool roster_is_name(struct slice name);
 struct roster *roster_new(void);
 void roster_free(struct roster *roster);
 
-/* Adds a client: copies name, keys and locations (sorted here, repeated ones dropped). False with the reason in `why` when the name is taken,
- * or a key belongs to another client. */
+/* Adds a client: copies name, keys and locations (sorted here, repeated ones dropped). False with the reason in `why`
+ * when the name is taken, or a key belongs to another client. */
 bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
                 const struct scope *scope, const struct client_policy *policy, char *why, size_t why_size) MUST_CHECK;
 
