@@ -2,7 +2,7 @@
 # Runs the suites named, or all of them, and ends with one line: "N passed, N failed". A suite that cannot be built, a tool that is
 # missing or a program that dies without a word counts as a failure.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 passed=0
 failed=0

@@ -2,7 +2,7 @@
 # Builds every fuzzer with clang's libFuzzer and runs each for TIME seconds (60) from its seeds, ending with "N passed, N failed".
 # What a run learns is kept in build/fuzz/corpus. usage: run.sh [NAME…]
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 seconds=${TIME:-60}
 passed=0
 failed=0
