@@ -29,8 +29,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of load for each server in each round")
-    parser.add_argument("--only", choices=names, action="append", help="this workload; may be given several times")
-    parser.add_argument("--dry", action="store_true", help="print, but write no results")
+    parser.add_argument("--only", choices=names, action="append", help="this workload, and write nothing; several times: these")
+    parser.add_argument("--dry", action="store_true", help="print, but write nothing")
     return parser.parse_args()
 
 
@@ -46,7 +46,7 @@ def main():
             if options.only is None or workload.__name__ in options.only:
                 outcomes.append(workload(session))
                 print(tables.result(outcomes[-1]), flush=True)
-    if options.dry:
+    if options.dry or options.only:
         return
     text = f"{tables.machine(facts)}{options.rounds} rounds of {options.seconds} s.\n\n" + "\n".join(map(tables.result, outcomes))
     file = servers.ROOT / f"bench/results/{facts['date']}.md"

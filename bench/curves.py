@@ -132,26 +132,30 @@ def parse():
     return parser.parse_args()
 
 
+def publish(curve, facts, options):
+    """Into the page, beside its plot, and into the day's results; what was published of other curves stays."""
+    plots.draw(curve, servers.ROOT / "docs/performance")
+    measured = f"{tables.machine(facts)}Medians of {options.rounds} rounds of {options.seconds} s.\n"
+    tables.put_between(servers.ROOT / "docs/performance.md", f"over {curve.name}", f"{section(curve)}\n{measured}")
+    file = servers.ROOT / f"bench/results/{facts['date']}-curves.json"
+    published = json.loads(file.read_text()) if file.exists() else {}
+    published[curve.name] = facts | dataclasses.asdict(curve)
+    file.write_text(json.dumps(published, indent=1) + "\n")
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     servers.allow_descriptors()
     options = parse()
-    facts, curves = machine.describe(), []
+    facts = machine.describe()
     with bench.memory_folder() as folder:
         session = workloads.Session(folder, options.rounds, options.seconds)
         for measure, largest in ALL.items():
             if options.only is None or measure.__name__ in options.only:
-                curves.append(measure(session, min(largest, options.largest)))
-                print(section(curves[-1]), flush=True)
-    if options.dry:
-        return
-    for curve in curves:
-        plots.draw(curve, servers.ROOT / "docs/performance")
-    results = servers.ROOT / f"bench/results/{facts['date']}-curves.json"
-    results.write_text(json.dumps(facts | {"curves": [dataclasses.asdict(curve) for curve in curves]}, indent=1) + "\n")
-    text = f"{tables.machine(facts)}Medians of {options.rounds} rounds of {options.seconds} s.\n\n" + "\n".join(map(section, curves))
-    tables.put_between(servers.ROOT / "docs/performance.md", "curves", text)
-    print(f"written: {results.relative_to(servers.ROOT)}, docs/performance.md and its plots")
+                curve = measure(session, min(largest, options.largest))
+                print(section(curve), flush=True)
+                if not options.dry:
+                    publish(curve, facts, options)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -52,10 +53,9 @@ class Server:
 
     def __init__(self, name, arguments, port, cores=SERVER_CORES, origin=None, environment=None):
         self.name, self.port, self.origin = name, port, origin
-        self.process = subprocess.Popen(
-            ["taskset", "-c", cores, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            env=environment,
-        )
+        self._said = tempfile.TemporaryFile("w+")
+        command = ["taskset", "-c", cores, *map(str, arguments)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._said, env=environment)
         self._wait()
 
     def _wait(self, seconds=60):
@@ -66,14 +66,16 @@ class Server:
                     return
             time.sleep(0.02)
         self.process.kill()
-        sys.exit(f"{self.name} does not listen on port {self.port}: {self.process.communicate()[1]}")
+        self._said.seek(0)
+        sys.exit(f"{self.name} does not listen on port {self.port}: {self._said.read()}")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         self.process.terminate()
-        self.process.communicate(timeout=60)
+        self.process.wait(60)
+        self._said.close()
 
     def _processes(self):
         parents = {}
