@@ -6,7 +6,7 @@
 
 #include "base/complaints.h"
 
-enum { INI_FILE_MAX = 1024 * 1024, INI_VALUE_MAX = 64 * 1024, INI_NAME_MAX = 128 }; /* bytes */
+enum { INI_FILE_MAX = 16 * 1024 * 1024, INI_VALUE_MAX = 64 * 1024, INI_NAME_MAX = 128 }; /* bytes */
 
 struct ini_line {
     const char *file;

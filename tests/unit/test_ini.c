@@ -240,7 +240,7 @@ static void files_are_read_whole_or_refused(void **state)
     assert_false(ini_read("/dev/zero", count_line, &longest, &complaints)); /* has no end */
     assert_int_equal(complaints.errors, 4);
     buf_add_char(&complaints.text, '\0');
-    assert_non_null(strstr(complaints.text.bytes, ": cannot be read: longer than 1048576 bytes\n"));
+    assert_non_null(strstr(complaints.text.bytes, ": cannot be read: longer than 16777216 bytes\n"));
     assert_non_null(strstr(complaints.text.bytes, "/nonexistent/file: cannot be read: No such file or directory\n"));
     assert_non_null(strstr(complaints.text.bytes, "/tmp: cannot be read: Is a directory\n"));
     complaints_free(&complaints);
