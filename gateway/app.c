@@ -27,7 +27,7 @@
 enum {
     WORKERS_MAX = 256,
     ADMIN_CONNECTIONS = 256,
-    UPSTREAM_CONNECTIONS = 32, /* kept to Nexudus; its throttle allows no more to be busy */
+    UPSTREAM_CONNECTIONS = 512, /* kept to Nexudus, busy ones included: above, libcurl closes what it could keep */
     UPSTREAM_RETRY_PERCENT = 20
 };
 

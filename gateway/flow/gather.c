@@ -180,7 +180,7 @@ static void on_answer(struct ask *ask)
 static void keep_request(struct search *search)
 {
     struct request *request = &search->exchange->request;
-    if (request->if_none_match.at == NULL)
+    if (request->if_none_match.at == NULL || request->if_none_match.at == search->if_none_match.bytes)
         return;
     buf_reset(&search->if_none_match);
     buf_add(&search->if_none_match, request->if_none_match);

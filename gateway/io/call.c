@@ -128,6 +128,22 @@ static bool copy_headers(struct call *call)
     return true;
 }
 
+/* libcurl sends a call again by itself when a kept connection ends without an answer. What is sent twice would be
+ * counted once, and a one-time code must not be sent twice: it is for those above to decide. */
+static int on_send(void *context, char *ip, char *local_ip, int port, int local_port)
+{
+    struct call *call = context;
+
+    (void)ip;
+    (void)local_ip;
+    (void)port;
+    (void)local_port;
+    if (call->was_started)
+        return CURL_PREREQFUNC_ABORT;
+    call->was_started = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 /* The first option that libcurl refuses ends it all. */
 static bool set_options(struct call *call, const struct fetch_options *options)
 {
@@ -150,11 +166,14 @@ static bool set_options(struct call *call, const struct fetch_options *options)
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, call);
+    SET(CURLOPT_PREREQFUNCTION, on_send);
+    SET(CURLOPT_PREREQDATA, call);
     SET(CURLOPT_ERRORBUFFER, call->curl_says);
     SET(CURLOPT_PRIVATE, call);
     if (fetch->form.length > 0) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->form.length);
         SET(CURLOPT_COPYPOSTFIELDS, fetch->form.at);
+        SET(CURLOPT_FRESH_CONNECT, 1L); /* a login is rare, and must not fail on a connection that has died */
     }
 #undef SET
     return bad == CURLE_OK;

@@ -16,6 +16,7 @@ struct call {
     CURL *easy;
     struct curl_slist *headers;
     size_t header_bytes;
+    bool was_started;   /* the request was handed to a connection */
     bool head_is_whole; /* the empty line was seen */
     bool too_big;
     char curl_says[CURL_ERROR_SIZE];
