@@ -26,12 +26,15 @@ BUILD-moved   := build/moved
 BUILD-fuzz    := build/fuzz
 BUILD         := $(BUILD-$(VARIANT))
 
+# Tests move the clock and let allocations fail.
+DOORS := -DNEXGATE_MOVABLE_CLOCK -DNEXGATE_FAILING_MEMORY
+
 CFLAGS-release := -O2 -D_FORTIFY_SOURCE=3
-CFLAGS-check   := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DNEXGATE_MOVABLE_CLOCK
+CFLAGS-check   := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer $(DOORS)
 # gcc sees ghosts between the sanitizer's calls; the other variants ask for uninitialised values.
-CFLAGS-race    := -O1 -fsanitize=thread -fno-omit-frame-pointer -DNEXGATE_MOVABLE_CLOCK -Wno-error=maybe-uninitialized
-CFLAGS-moved   := -O1 -DNEXGATE_MOVABLE_CLOCK
-CFLAGS-fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DNEXGATE_MOVABLE_CLOCK
+CFLAGS-race    := -O1 -fsanitize=thread -fno-omit-frame-pointer $(DOORS) -Wno-error=maybe-uninitialized
+CFLAGS-moved   := -O1 $(DOORS)
+CFLAGS-fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(DOORS)
 
 PACKAGES := libevent_core libcurl jansson hiredis libcrypto libxxhash
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wpointer-arith \

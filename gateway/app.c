@@ -319,8 +319,16 @@ static bool start_threads(struct app *app)
     return true;
 }
 
-static void follow_clock(struct app *app)
+/* The doors of a test build. */
+static void open_doors(struct app *app)
 {
+#ifdef NEXGATE_FAILING_MEMORY
+    const char *memory = getenv("NEXGATE_MEMORY_FILE");
+    if (memory != NULL && !mem_follow(memory)) {
+        fprintf(stderr, "nexgate: cannot follow the memory file %s\n", memory);
+        abort();
+    }
+#endif
 #ifdef NEXGATE_MOVABLE_CLOCK
     const char *path = getenv("NEXGATE_CLOCK_FILE");
     if (path != NULL && !clock_follow(app->clock, path)) {
@@ -336,7 +344,7 @@ static bool start(struct app *app)
 {
     const struct settings *settings = app->settings;
     app->clock = clock_new();
-    follow_clock(app);
+    open_doors(app);
     app->log =
         log_new(STDERR_FILENO, (enum log_level)settings->log_level, (enum log_format)settings->log_format, app->clock);
     app->metrics = metrics_new();

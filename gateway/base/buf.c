@@ -22,6 +22,13 @@ void buf_reset(struct buf *buf)
     buf->overflowed = false;
 }
 
+void buf_reserve(struct buf *buf)
+{
+    assert(buf->bytes == NULL);
+    buf->bytes = mem_new(buf->max + 1);
+    buf->capacity = buf->max;
+}
+
 void buf_free(struct buf *buf)
 {
     mem_free(buf->bytes);

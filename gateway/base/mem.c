@@ -7,6 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef NEXGATE_FAILING_MEMORY
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static atomic_int_least64_t *tries_left; /* NULL: nothing fails on purpose */
+
+bool mem_follow(const char *path)
+{
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    void *page = mmap(NULL, sizeof *tries_left, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    close(descriptor);
+    if (page == MAP_FAILED)
+        return false;
+    tries_left = page;
+    return true;
+}
+
+static bool fails_on_purpose(void)
+{
+    return tries_left != NULL && atomic_load(tries_left) > 0 && atomic_fetch_sub(tries_left, 1) == 1;
+}
+#else
+static bool fails_on_purpose(void)
+{
+    return false;
+}
+#endif
+
 /* An object of our own size cannot be had: nothing sensible is left to do. */
 static void die(size_t size) __attribute__((noreturn));
 static void die(size_t size)
@@ -25,12 +57,12 @@ void *mem_new(size_t size)
 
 void *mem_try_new(size_t size)
 {
-    return malloc(size > 0 ? size : 1);
+    return fails_on_purpose() ? NULL : malloc(size > 0 ? size : 1);
 }
 
 void *mem_try_resize(void *old, size_t size)
 {
-    return realloc(old, size > 0 ? size : 1);
+    return fails_on_purpose() ? NULL : realloc(old, size > 0 ? size : 1);
 }
 
 char *mem_copy_text(const char *bytes, size_t length)

@@ -76,6 +76,10 @@ enum step_result step_normalise(struct search *search)
         return STEP_NEXT;
     }
     search_look_at_quota(search);
+    if (verdict == QUERY_NO_MEMORY) {
+        search_outcome(search, METRIC_FAILED, "failed");
+        return search_fail(search, 503, CLOCK_SECOND, error.detail, NULL);
+    }
     struct problem_extra extra = {.query = &error};
     if (verdict == QUERY_FORBIDDEN) {
         search_outcome(search, METRIC_REFUSED_SCOPE, "forbidden");

@@ -39,10 +39,8 @@ static struct search *search_take(struct flow *flow)
     buf_init(&search->canonical, 3 * flow->options.query_max + 64);
     buf_init(&search->if_none_match, 64 * 1024);
     for (size_t i = 0; i < PAGE_WINDOWS_MAX; i++) {
-        size_t key_max = KEY_MAX + flow->options.key_prefix.length;
-        buf_init(&search->parts[i].key, key_max);
-        if (buf_room(&search->parts[i].key, key_max) == NULL)
-            abort(); /* of our own size; and a key that could be cut would be another's */
+        buf_init(&search->parts[i].key, KEY_MAX + flow->options.key_prefix.length);
+        buf_reserve(&search->parts[i].key); /* a key that could be cut would be another's */
     }
     return search;
 }

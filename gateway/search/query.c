@@ -406,7 +406,7 @@ enum query_verdict query_normalise(const struct schema *schema, const struct sco
     buf_reset(canonical);
     if (buf_room(canonical, 3 * raw.length + CANONICAL_EXTRA) == NULL) {
         *error = (struct query_error){.detail = "There is no memory to read this query."};
-        return QUERY_INVALID;
+        return QUERY_NO_MEMORY;
     }
     *query =
         (struct query){.schema = schema, .page = default_number(schema->page), .size = default_number(schema->size)};

@@ -23,7 +23,10 @@ static void start_flight(struct fetcher *fetcher, struct ask *ask)
     bool fits = nexudus_url(&flight->url, fetcher->url, ask->schema, ask->canonical, ask->window);
     buf_add_char(&flight->url, '\0');
     if (!fits || !buf_ok(&flight->url)) {
-        route_fail(flight, ASK_BAD_QUERY, 0, "the query is too long for Nexudus");
+        if (ask->canonical.length > flight->url.max / 2)
+            route_fail(flight, ASK_BAD_QUERY, 0, "the query is too long for Nexudus");
+        else
+            route_fail(flight, ASK_OUTAGE, ROUTE_RETRY_DEFAULT_US, "there is no memory for another call");
         return;
     }
     route_enter(flight);

@@ -18,8 +18,7 @@ static void begin_form(struct buf *form, const char *grant_type, size_t secret_b
     size_t most = 3 * secret_bytes + FORM_WORDS_MAX;
 
     buf_init(form, most);
-    if (buf_room(form, most) == NULL)
-        return;
+    buf_reserve(form);
     buf_add_text(form, "grant_type=");
     buf_add_text(form, grant_type);
 }

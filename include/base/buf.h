@@ -21,6 +21,9 @@ struct buf {
 /* Prepares an empty buffer; allocates nothing. */
 void buf_init(struct buf *buf, size_t max);
 
+/* Takes the memory up to the ceiling now, or aborts: for an empty buffer whose ceiling is of our own choosing. */
+void buf_reserve(struct buf *buf);
+
 /* Forgets the content and the overflow, keeps the memory. */
 void buf_reset(struct buf *buf);
 

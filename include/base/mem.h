@@ -4,6 +4,7 @@
 #ifndef NEXGATE_BASE_MEM_H
 #define NEXGATE_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
@@ -28,6 +29,13 @@ void mem_wipe(void *memory, size_t size);
 
 /* True when both runs of bytes are equal; the time taken depends on `size` only. */
 int mem_equal_secret(const void *a, const void *b, size_t size);
+
+#ifdef NEXGATE_FAILING_MEMORY
+/* From now on each mem_try_* counts down the native int64_t that stands in the first 8 bytes of a file (which is
+ * mapped); the one that brings it to 0 fails. False when it cannot be mapped. Once, before there are threads; the
+ * release build has no such door. */
+bool mem_follow(const char *path) MUST_CHECK;
+#endif
 
 /* The object that embeds `member` at `pointer`. */
 #define MEM_OUTER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))

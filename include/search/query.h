@@ -17,8 +17,9 @@ enum { QUERY_PAIRS_MAX = 512, QUERY_SHOWN_MAX = 128 };
 
 enum query_verdict {
     QUERY_OK,
-    QUERY_INVALID,  /* 400 */
-    QUERY_FORBIDDEN /* 403: outside the scope, or a choice of several is needed */
+    QUERY_INVALID,   /* 400 */
+    QUERY_FORBIDDEN, /* 403: outside the scope, or a choice of several is needed */
+    QUERY_NO_MEMORY  /* 503: nothing is known of the query */
 };
 
 struct query {

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Memory that cannot be had: each allocation whose size a peer decides fails once, and the request that met it gets an honest
+answer, or a close, and the next one is as good as ever. What would leak is found by the sanitizer when the gateway ends."""
+
+import mmap
+import struct
+
+import pytest
+
+from gateway import SEARCH
+from http_client import Closed
+
+TRIES_MAX = 400  # a request needs fewer allocations
+
+
+class FailingMemory:
+    """The file that a gateway counts its tries down in."""
+
+    def __init__(self, folder):
+        self.path = folder / "memory"
+        self.path.write_bytes(bytes(mmap.PAGESIZE))
+        with self.path.open("r+b") as file:
+            self._page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+    def fail(self, nth):
+        """The nth try from now fails; 0: none does."""
+        struct.pack_into("q", self._page, 0, nth)
+
+    def has_spared(self):
+        """True when fewer tries came than were asked for."""
+        return struct.unpack_from("q", self._page, 0)[0] > 0
+
+
+def ask(gateway, query, **fields):
+    """The status, or None when the connection was closed without an answer. An error is a whole problem."""
+    try:
+        with gateway.connect() as connection:
+            answer = connection.request(SEARCH + "?" + query, fields=gateway.fields(**fields))
+    except Closed:
+        return None
+    if answer.status != 200:
+        answer.problem()
+    return answer.status
+
+
+HONEST = {None, 500, 502, 503}
+SPARED = 3  # rounds in a row without a failure: buffers that are kept may grow at any of the first
+
+# What each request is made of: (name, the query of the nth round, the statuses without a failure,
+# whether it allocates anything once buffers are warm, fields).
+KINDS = [
+    ("a miss", lambda n: f"WebHook_Name=miss%20{n}&size=30", {200}, True, {}),
+    ("a miss on two windows", lambda n: f"WebHook_ErrorCount=0&from_WebHook_ErrorCount=-{n}&size=150&page=2", {200}, True, {}),
+    ("a hit by another spelling", lambda n: f"size=3&orderBy=id&WebHook_name=&page={n}", {200}, False, {}),
+    ("a refused query", lambda n: f"WebHook_Naem={n}", {400}, True, {}),
+    ("no-cache", lambda n: "WebHook_Active=true", {200}, True, {"cache_control": "no-cache"}),
+    ("a conditional request", lambda n: f"size={n}", {200}, False, {"if_none_match": '"a", "b"'}),
+]
+
+
+@pytest.mark.parametrize("name, query, good, allocates, fields", KINDS, ids=[kind[0] for kind in KINDS])
+def test_each_allocation_of_a_request_fails_once(workshop, simulator, tmp_path, name, query, good, allocates, fields):
+    memory = FailingMemory(tmp_path)
+    gateway = workshop.gateway(simulator, {"server.workers": 1}, variables={"NEXGATE_MEMORY_FILE": str(memory.path)})
+    assert ask(gateway, "size=1") == 200  # logged in
+    met = spared = 0
+    for nth in range(1, TRIES_MAX):
+        memory.fail(nth)
+        status = ask(gateway, query(nth), **fields)
+        spared = spared + 1 if memory.has_spared() else 0
+        memory.fail(0)
+        met += status not in good
+        assert status in good | HONEST, (nth, status)
+        assert ask(gateway, query(nth), **fields) in good, nth
+        if spared == SPARED:
+            break
+    assert spared == SPARED, "the request never came through whole"
+    assert (met > 0) == allocates
