@@ -77,12 +77,10 @@ static bool read_lifetime(const json_t *value, int64_t *lifetime_us)
     } else if (value != NULL && !json_is_null(value)) {
         return false;
     }
-    if (!(seconds > 0))
-        return false;
     if (seconds > GRANT_LIFETIME_MAX_SECONDS)
         seconds = GRANT_LIFETIME_MAX_SECONDS;
-    *lifetime_us = (int64_t)(seconds * (double)CLOCK_SECOND);
-    return true;
+    *lifetime_us = seconds > 0 ? (int64_t)(seconds * (double)CLOCK_SECOND) : 0;
+    return *lifetime_us > 0; /* what ends within a microsecond is none */
 }
 
 static bool copy_token(struct buf *out, struct slice token)

@@ -14,7 +14,7 @@ enum {
 struct grant {
     struct buf access_token;  /* printable ASCII without blanks */
     struct buf refresh_token; /* the same; empty: none was given */
-    int64_t lifetime_us;
+    int64_t lifetime_us;      /* above 0 */
 };
 
 /* `code` is the one-time code; NULL: none. `form` is initialised here; buf_ok says

@@ -69,6 +69,7 @@ static void answers_are_read(void **state)
         {"{\"access_token\":\"x\",\"token_type\":\"BeArEr\"}", "x", "", GRANT_LIFETIME_DEFAULT_SECONDS},
         {HEAD ",\"expires_in\":0}", NULL, NULL, 0},
         {HEAD ",\"expires_in\":-1}", NULL, NULL, 0},
+        {HEAD ",\"expires_in\":604e-99}", NULL, NULL, 0},
         {HEAD ",\"expires_in\":\"soon\"}", NULL, NULL, 0},
         {HEAD ",\"expires_in\":\"\"}", NULL, NULL, 0},
         {HEAD ",\"expires_in\":true}", NULL, NULL, 0},
