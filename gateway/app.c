@@ -11,6 +11,7 @@
 
 #include "admin/status.h"
 #include "flow/store.h"
+#include "room_options.h"
 #include "worker.h"
 
 #include <curl/curl.h>
@@ -27,8 +28,7 @@
 enum {
     WORKERS_MAX = 256,
     ADMIN_CONNECTIONS = 256,
-    UPSTREAM_CONNECTIONS = 512, /* kept to Nexudus, busy ones included: above, libcurl closes what it could keep */
-    UPSTREAM_RETRY_PERCENT = 20
+    UPSTREAM_CONNECTIONS = 512 /* kept to Nexudus, busy ones included: above, libcurl closes what it could keep */
 };
 
 struct app {
@@ -84,30 +84,7 @@ static bool make_fetcher(struct app *app)
 {
     const struct settings *settings = app->settings;
     struct fetch_options fetch = {.connections_max = UPSTREAM_CONNECTIONS, .user_agent = "nexgate/" NEXGATE_VERSION};
-    struct fetcher_options options = {
-        .url = settings->url,
-        .connect_timeout_us = settings->connect_timeout_us,
-        .timeout_us = settings->timeout_us,
-        .budget_count = settings->budget.count,
-        .budget_interval_us = settings->budget.period_us,
-        .max_wait_us = settings->max_wait_us,
-        .queue = settings->queue,
-        .retry_after_max_us = settings->retry_after_max_us,
-        .retry_percent = UPSTREAM_RETRY_PERCENT,
-        .breaker_percent = settings->breaker_failures,
-        .breaker_probe_us = settings->breaker_probe_us,
-        .negative_ttl_us = settings->negative_ttl_us,
-        .token =
-            {
-                .url = settings->url,
-                .username = settings->username,
-                .password = settings->password,
-                .client_id = settings->client_id,
-                .totp_secret = settings->totp_secret,
-                .connect_timeout_us = settings->connect_timeout_us,
-                .timeout_us = settings->timeout_us,
-            },
-    };
+    struct fetcher_options options = room_options_fetcher(settings);
     struct fetcher_cache cache = store_in(app->memory);
     app->fetcher_loop = loop_new(app->clock);
     if (app->fetcher_loop == NULL)
@@ -136,20 +113,6 @@ static bool fail_listen(const char *address, const char *why)
     return false;
 }
 
-static struct front_options front_options(const struct settings *settings)
-{
-    return (struct front_options){
-        .limits = {.header_bytes = (size_t)settings->header_bytes,
-                   .query_bytes = (size_t)settings->query_bytes,
-                   .body_bytes = (size_t)settings->body_bytes},
-        .connections = settings->connections,
-        .connections_per_address = settings->connections_per_address,
-        .header_timeout_us = settings->header_timeout_us,
-        .idle_timeout_us = settings->idle_timeout_us,
-        .write_timeout_us = settings->write_timeout_us,
-    };
-}
-
 static bool make_admin(struct app *app)
 {
     const struct settings *settings = app->settings;
@@ -159,7 +122,7 @@ static bool make_admin(struct app *app)
     int descriptor;
     if (!listener_open(settings->admin, &descriptor, 1, why, sizeof(why)))
         return fail_listen(settings->admin, why);
-    struct front_options options = front_options(settings);
+    struct front_options options = room_options_front(settings);
     options.connections = options.connections_per_address = ADMIN_CONNECTIONS;
     app->admin_census = front_census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
     log_listening(app, descriptor, "admin");
@@ -171,14 +134,7 @@ static bool make_admin(struct app *app)
 static bool make_worker(struct app *app, const int *descriptors, size_t count)
 {
     const struct settings *settings = app->settings;
-    struct flow_options flow = {
-        .key_prefix = settings->redis_prefix != NULL ? slice_of(settings->redis_prefix) : slice_make("", 0),
-        .ttl_us = settings->ttl_us,
-        .stale_while_revalidate_us = settings->stale_while_revalidate_us,
-        .stale_if_error_us = settings->stale_if_error_us,
-        .window = settings->window,
-        .query_max = (size_t)settings->query_bytes,
-    };
+    struct flow_options flow = room_options_flow(settings);
     struct flow_parts parts = {
         .clock = app->clock,
         .schemas = settings->schemas,
@@ -188,7 +144,7 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
         .log = app->log,
         .counters = metrics_block(app->metrics),
     };
-    struct front_options front = front_options(settings);
+    struct front_options front = room_options_front(settings);
     app->workers[app->worker_count] = worker_new(&flow, &parts, &front, app->census, descriptors, count);
     if (app->workers[app->worker_count] == NULL)
         return false;

@@ -101,6 +101,14 @@ int64_t rate_until_full(const struct rate *rate, const struct rate_bucket *bucke
     return until_level(rate, bucket, now_us, full_level(rate));
 }
 
+void rate_change(const struct rate *before, const struct rate *after, struct rate_bucket *bucket, int64_t now_us)
+{
+    refill(before, bucket, now_us);
+    __int128 spent = (__int128)(full_level(before) - bucket->level) * after->period_us;
+    spent = (spent + before->period_us - 1) / before->period_us; /* rounded up: nobody gains by a reload */
+    bucket->level = spent < full_level(after) ? full_level(after) - (int64_t)spent : 0;
+}
+
 static int64_t window_of(const struct rate_window *window, int64_t wall_us)
 {
     return wall_us / window->period_us;
@@ -128,6 +136,16 @@ int64_t rate_window_left(const struct rate_window *window, const struct rate_cou
     if (window_of(window, wall_us) > counter->window)
         return window->limit;
     return counter->used < window->limit ? window->limit - counter->used : 0; /* a reload may have lowered the limit */
+}
+
+void rate_window_change(const struct rate_window *before, const struct rate_window *after, struct rate_counter *counter,
+                        int64_t wall_us)
+{
+    if (before->period_us == after->period_us)
+        return; /* and the windows are the same */
+    if (counter->window < window_of(before, wall_us))
+        counter->used = 0;
+    counter->window = window_of(after, wall_us);
 }
 
 int64_t rate_window_until_next(const struct rate_window *window, int64_t wall_us)

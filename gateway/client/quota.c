@@ -12,26 +12,52 @@
 static const int64_t CONCURRENCY_RETRY_US = CLOCK_SECOND;
 
 struct quota_account {
-    pthread_mutex_t lock; /* of the bucket and the counter; held for a few instructions */
+    atomic_uint references;
+    pthread_mutex_t lock;        /* of all below; held for a few instructions */
+    struct client_policy policy; /* the limits in force: a client of an earlier configuration has its own, older ones */
     struct rate_bucket bucket;
     bool filled; /* the bucket starts full at the first request */
     struct rate_counter misses;
     int64_t in_progress;
 };
 
-struct quota_account *quota_account_new(void)
+struct quota_account *quota_account_new(const struct client_policy *policy)
 {
     struct quota_account *account = mem_new(sizeof(*account));
+    atomic_init(&account->references, 1);
     pthread_mutex_init(&account->lock, NULL);
+    account->policy = *policy;
     return account;
 }
 
-void quota_account_free(struct quota_account *account)
+struct quota_account *quota_account_ref(struct quota_account *account)
 {
-    if (account == NULL)
+    atomic_fetch_add_explicit(&account->references, 1, memory_order_relaxed);
+    return account;
+}
+
+void quota_account_unref(struct quota_account *account)
+{
+    if (account == NULL || atomic_fetch_sub_explicit(&account->references, 1, memory_order_acq_rel) > 1)
         return;
     pthread_mutex_destroy(&account->lock);
     mem_free(account);
+}
+
+void quota_account_change(struct quota_account *account, const struct client_policy *policy, int64_t now_us,
+                          int64_t wall_us)
+{
+    pthread_mutex_lock(&account->lock);
+    if (!account->policy.has_rate || !policy->has_rate)
+        account->filled = false;
+    else if (account->filled)
+        rate_change(&account->policy.rate, &policy->rate, &account->bucket, now_us);
+    if (!account->policy.has_misses || !policy->has_misses)
+        account->misses = (struct rate_counter){0};
+    else
+        rate_window_change(&account->policy.misses, &policy->misses, &account->misses, wall_us);
+    account->policy = *policy;
+    pthread_mutex_unlock(&account->lock);
 }
 
 /* The account, locked, with a bucket that is ready for `now_us`. */
@@ -39,17 +65,16 @@ static struct quota_account *open_account(struct client *client, int64_t now_us)
 {
     struct quota_account *account = client->account;
     pthread_mutex_lock(&account->lock);
-    if (!account->filled && client->policy.has_rate) {
-        rate_fill(&client->policy.rate, &account->bucket, now_us);
+    if (!account->filled && account->policy.has_rate) {
+        rate_fill(&account->policy.rate, &account->bucket, now_us);
         account->filled = true;
     }
     return account;
 }
 
-static void fill_view(const struct client *client, const struct quota_account *account, int64_t now_us, int64_t wall_us,
-                      struct quota_view *view)
+static void fill_view(const struct quota_account *account, int64_t now_us, int64_t wall_us, struct quota_view *view)
 {
-    const struct client_policy *policy = &client->policy;
+    const struct client_policy *policy = &account->policy;
     *view = (struct quota_view){0};
     if (policy->has_rate) {
         view->rate_left = rate_left(&policy->rate, &account->bucket, now_us);
@@ -62,9 +87,9 @@ static void fill_view(const struct client *client, const struct quota_account *a
 }
 
 /* Who refuses, if anybody; a token is taken only when nobody does. */
-static enum quota_verdict decide(const struct client_policy *policy, struct quota_account *account, int64_t now_us,
-                                 int64_t *retry_us)
+static enum quota_verdict decide(struct quota_account *account, int64_t now_us, int64_t *retry_us)
 {
+    const struct client_policy *policy = &account->policy;
     if (policy->concurrency > 0 && account->in_progress >= policy->concurrency) {
         *retry_us = CONCURRENCY_RETRY_US;
         return QUOTA_CONCURRENCY;
@@ -81,12 +106,12 @@ enum quota_verdict quota_begin(struct client *client, int64_t now_us, int64_t wa
                                int64_t *retry_us)
 {
     struct quota_account *account = open_account(client, now_us);
-    enum quota_verdict verdict = decide(&client->policy, account, now_us, retry_us);
-    if (verdict != QUOTA_OK && client->policy.dry_run)
+    enum quota_verdict verdict = decide(account, now_us, retry_us);
+    if (verdict != QUOTA_OK && account->policy.dry_run)
         verdict = QUOTA_DRY_RUN;
     if (verdict == QUOTA_OK || verdict == QUOTA_DRY_RUN)
         account->in_progress++;
-    fill_view(client, account, now_us, wall_us, view);
+    fill_view(account, now_us, wall_us, view);
     pthread_mutex_unlock(&account->lock);
     return verdict;
 }
@@ -102,39 +127,36 @@ void quota_end(struct client *client)
 
 void quota_return(struct client *client, int64_t now_us)
 {
-    if (!client->policy.has_rate)
-        return;
     struct quota_account *account = open_account(client, now_us);
-    rate_give_back(&client->policy.rate, &account->bucket, now_us, 1);
+    if (account->policy.has_rate)
+        rate_give_back(&account->policy.rate, &account->bucket, now_us, 1);
     pthread_mutex_unlock(&account->lock);
 }
 
 enum quota_verdict quota_charge_miss(struct client *client, int64_t wall_us)
 {
-    if (!client->policy.has_misses)
-        return QUOTA_OK;
     struct quota_account *account = client->account;
     pthread_mutex_lock(&account->lock);
-    bool taken = rate_window_take(&client->policy.misses, &account->misses, wall_us);
+    bool taken = !account->policy.has_misses || rate_window_take(&account->policy.misses, &account->misses, wall_us);
+    bool dry_run = account->policy.dry_run;
     pthread_mutex_unlock(&account->lock);
     if (taken)
         return QUOTA_OK;
-    return client->policy.dry_run ? QUOTA_DRY_RUN : QUOTA_MISSES;
+    return dry_run ? QUOTA_DRY_RUN : QUOTA_MISSES;
 }
 
 void quota_refund_miss(struct client *client, int64_t charged_wall_us)
 {
-    if (!client->policy.has_misses)
-        return;
     struct quota_account *account = client->account;
     pthread_mutex_lock(&account->lock);
-    rate_window_give_back(&client->policy.misses, &account->misses, charged_wall_us);
+    if (account->policy.has_misses)
+        rate_window_give_back(&account->policy.misses, &account->misses, charged_wall_us);
     pthread_mutex_unlock(&account->lock);
 }
 
 void quota_look(struct client *client, int64_t now_us, int64_t wall_us, struct quota_view *view)
 {
     struct quota_account *account = open_account(client, now_us);
-    fill_view(client, account, now_us, wall_us, view);
+    fill_view(account, now_us, wall_us, view);
     pthread_mutex_unlock(&account->lock);
 }

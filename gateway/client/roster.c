@@ -48,7 +48,7 @@ struct roster *roster_new(void)
 
 static void client_free(struct client *client)
 {
-    quota_account_free(client->account);
+    quota_account_unref(client->account);
     mem_free((void *)client->scope.locations);
     mem_free((void *)client->name.at);
     mem_free(client);
@@ -109,7 +109,7 @@ static struct client *client_new(struct slice name, const struct scope *scope, c
         client->scope.count = drop_repeated(locations, scope->count);
     }
     client->policy = *policy;
-    client->account = quota_account_new();
+    client->account = quota_account_new(policy);
     return client;
 }
 
@@ -149,6 +149,19 @@ bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[
     for (size_t i = 0; i < key_count; i++)
         add_key(roster, client, keys[i]);
     return true;
+}
+
+void roster_succeed(struct roster *roster, const struct roster *before, int64_t now_us, int64_t wall_us)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        struct client *client = roster->clients[i];
+        const struct client *predecessor = map_get(before->by_name, client->name);
+        if (predecessor == NULL)
+            continue;
+        quota_account_unref(client->account);
+        client->account = quota_account_ref(predecessor->account);
+        quota_account_change(client->account, &client->policy, now_us, wall_us);
+    }
 }
 
 struct client *roster_find(const struct roster *roster, const uint8_t digest[HASH_SHA256_BYTES])

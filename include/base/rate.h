@@ -47,6 +47,9 @@ int64_t rate_wait(const struct rate *rate, const struct rate_bucket *bucket, int
 /* Microseconds until the bucket is full, rounded up. */
 int64_t rate_until_full(const struct rate *rate, const struct rate_bucket *bucket, int64_t now_us);
 
+/* The limit becomes another: what was spent and has not come back stays spent, up to all of the new burst. */
+void rate_change(const struct rate *before, const struct rate *after, struct rate_bucket *bucket, int64_t now_us);
+
 /* At most `limit` per window of `period_us`, windows aligned to 1970 UTC (a day is a UTC day). */
 struct rate_window {
     int64_t limit;
@@ -62,6 +65,9 @@ bool rate_window_take(const struct rate_window *window, struct rate_counter *cou
 /* Returns one that was taken at `taken_wall_us`; nothing happens when that window is over. */
 void rate_window_give_back(const struct rate_window *window, struct rate_counter *counter, int64_t taken_wall_us);
 int64_t rate_window_left(const struct rate_window *window, const struct rate_counter *counter, int64_t wall_us);
+/* The window becomes another: what was used in the one of `wall_us` counts in the new one. */
+void rate_window_change(const struct rate_window *before, const struct rate_window *after, struct rate_counter *counter,
+                        int64_t wall_us);
 int64_t rate_window_until_next(const struct rate_window *window, int64_t wall_us); /* µs, above 0 */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How much a client may still ask: rate, upstream searches, requests in progress. Exact, in process, one short lock a
- * client; a refused call costs nothing. Any thread. */
+ * client; a refused call costs nothing. An account outlives the configuration that opened it: after a reload the client
+ * of the same name goes on with it, under the new limits. Any thread. */
 #ifndef NEXGATE_CLIENT_QUOTA_H
 #define NEXGATE_CLIENT_QUOTA_H
 
@@ -9,8 +10,14 @@
 
 struct quota_account;
 
-struct quota_account *quota_account_new(void);
-void quota_account_free(struct quota_account *account);
+/* With one reference; counts by a copy of the policy. */
+struct quota_account *quota_account_new(const struct client_policy *policy);
+struct quota_account *quota_account_ref(struct quota_account *account);
+void quota_account_unref(struct quota_account *account);
+
+/* From now on the account counts by these limits, for everybody who holds it. What was spent stays spent. */
+void quota_account_change(struct quota_account *account, const struct client_policy *policy, int64_t now_us,
+                          int64_t wall_us);
 
 enum quota_verdict {
     QUOTA_OK,

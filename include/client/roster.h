@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The clients: who they are, what they may search, how much they may ask. Filled at start, then read by all threads;
- * the account of a client (client/quota.h) is the only thing in it that changes, under its own lock. */
+/* The clients: who they are, what they may search, how much they may ask. Filled from a configuration, then read by all
+ * threads; the account of a client (client/quota.h) is the only thing in it that changes, under its own lock. */
 #ifndef NEXGATE_CLIENT_ROSTER_H
 #define NEXGATE_CLIENT_ROSTER_H
 
@@ -26,7 +26,7 @@ struct client {
     struct slice name;
     struct scope scope;
     struct client_policy policy;
-    struct quota_account *account; /* owned */
+    struct quota_account *account; /* a reference: after a reload the client of the same name has it too */
 };
 
 struct roster;
@@ -41,6 +41,10 @@ void roster_free(struct roster *roster);
  * when the name is taken, or a key belongs to another client. */
 bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
                 const struct scope *scope, const struct client_policy *policy, char *why, size_t why_size) MUST_CHECK;
+
+/* Reload: clients that were there before, by name, go on with their accounts, which count by the limits of `roster`
+ * from now on. `before` stays as it is, for those who still work with it. */
+void roster_succeed(struct roster *roster, const struct roster *before, int64_t now_us, int64_t wall_us);
 
 /* The client of a key's SHA-256, or NULL; compares in constant time. */
 struct client *roster_find(const struct roster *roster, const uint8_t digest[HASH_SHA256_BYTES]);
