@@ -13,6 +13,7 @@
 #include "search/schema.h"
 #include "upstream/breaker.h"
 #include "upstream/nexudus.h"
+#include "upstream/shared_store.h"
 #include "upstream/token.h"
 
 enum ask_verdict {
@@ -99,6 +100,7 @@ struct fetcher_cache {
     void *(*ref)(void *entry);
     void (*unref)(void *entry);
     void *context;
+    const struct shared_store *shared; /* borrowed; NULL: nobody shares it */
 };
 
 struct fetcher;
