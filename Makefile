@@ -53,6 +53,9 @@ ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -g $(WARNINGS) $(HARDEN) $(CFLAGS-$(VARIANT
 ALL_LDFLAGS = $(LINK) $(filter -fsanitize=%,$(CFLAGS-$(VARIANT))) $(LDFLAGS)
 ALL_LIBS    = $(PACKAGE_LIBS)
 TEST_LIBS   = $(ALL_LIBS) $(shell pkg-config --libs cmocka)
+# The flow tests' Redis runs the scripts' text.
+LUA_CFLAGS  = $(shell pkg-config --cflags lua5.1)
+LUA_LIBS    = $(shell pkg-config --libs lua5.1)
 
 # `make V=1` shows the commands.
 ifeq ($(V),)
@@ -104,7 +107,9 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 
 $(BUILD)/flow/%: tests/flow/%.c $(FLOW_PARTS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(call quiet,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(FLOW_PARTS) $(LIBRARY) $(TEST_LIBS)
+	$(call quiet,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(FLOW_PARTS) $(LIBRARY) $(TEST_LIBS) $(LUA_LIBS)
+
+$(BUILD)/obj/tests/flow/puppet_lua.o: ALL_CFLAGS += $(LUA_CFLAGS)
 
 test: deps
 	@tests/run.sh
