@@ -304,6 +304,7 @@ static bool start(struct app *app)
     app->log =
         log_new(STDERR_FILENO, (enum log_level)settings->log_level, (enum log_format)settings->log_format, app->clock);
     app->metrics = metrics_new();
+    roster_number(settings->roster, app->metrics);
     app->memory = memory_new((size_t)settings->memory_bytes);
     app->loop = loop_new(app->clock);
     if (app->loop == NULL || !watch_signals(app))

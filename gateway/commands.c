@@ -4,7 +4,7 @@
 
 #include "app.h"
 #include "base/codec.h"
-#include "base/metrics.h"
+#include "base/metrics_text.h"
 #include "client/auth.h"
 #include "search/key.h"
 #include "upstream/nexudus.h"

@@ -1,39 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Storage and output of the metrics table. Must not know what is counted. */
+/* Storage of the metrics table. How it is told is metrics_text.c's. Must not know what is counted. */
 #include "base/metrics.h"
 
-#include "base/mem.h"
+#include "base/map.h"
+#include "base/metrics_block.h"
 
-#include <stdatomic.h>
-
-enum metric_kind { COUNTER, GAUGE };
-
-struct row {
-    const char *name, *labels, *help;
-    enum metric_kind kind;
-};
-
-static const struct row ROWS[METRIC_COUNT] = {
-#define ROW(id, name, labels, kind, help) {name, labels, help, kind},
-    METRICS_TABLE(ROW)
-#undef ROW
-};
-
-/* One writer each; readers see each number whole, and no two of them at one instant. */
-struct counters {
-    struct counters *next;
-    char apart[64]; /* keeps one thread's numbers off another's cache lines */
-    atomic_int_least64_t values[METRIC_COUNT];
-    char apart_too[64];
-};
-
-struct metrics {
-    struct counters *blocks; /* complete before the threads run, so it needs no lock */
-};
+#include <assert.h>
 
 struct metrics *metrics_new(void)
 {
-    return mem_new(sizeof(struct metrics));
+    struct metrics *metrics = mem_new(sizeof(*metrics));
+    struct hash_secret secret;
+    hash_secret_init(&secret);
+    pthread_mutex_init(&metrics->lock, NULL);
+    metrics->by_name = map_new(&secret);
+    uint32_t nobody = metrics_client(metrics, slice_of("(none)"));
+    assert(nobody == METRICS_NOBODY);
+    return metrics;
+}
+
+static void block_free(struct counters *counters)
+{
+    for (size_t i = 0; i < METRICS_CHUNKS; i++) {
+        struct client_chunk *chunk = atomic_load(&counters->chunks[i]);
+        for (size_t j = 0; chunk != NULL && j < METRICS_CHUNK; j++)
+            mem_free(atomic_load(&chunk->cells[j]));
+        mem_free(chunk);
+    }
+    mem_free(counters);
 }
 
 void metrics_free(struct metrics *metrics)
@@ -42,9 +36,14 @@ void metrics_free(struct metrics *metrics)
         return;
     while (metrics->blocks != NULL) {
         struct counters *next = metrics->blocks->next;
-        mem_free(metrics->blocks);
+        block_free(metrics->blocks);
         metrics->blocks = next;
     }
+    for (size_t i = 0; i < metrics->client_count; i++)
+        mem_free(metrics->clients[i]);
+    mem_free(metrics->clients);
+    map_free(metrics->by_name);
+    pthread_mutex_destroy(&metrics->lock);
     mem_free(metrics);
 }
 
@@ -56,16 +55,121 @@ struct counters *metrics_block(struct metrics *metrics)
     return counters;
 }
 
+/* Under the lock. NULL when there is no room for more. */
+static struct metrics_name *add_client(struct metrics *metrics, struct slice text)
+{
+    if (metrics->client_count == METRICS_CLIENTS_MAX)
+        return NULL;
+    if (metrics->client_count == metrics->client_room) {
+        size_t room = metrics->client_room == 0 ? 16 : metrics->client_room * 2;
+        struct metrics_name **clients = mem_try_resize(metrics->clients, room * sizeof(struct metrics_name *));
+        if (clients == NULL)
+            return NULL;
+        metrics->clients = clients;
+        metrics->client_room = room;
+    }
+    struct metrics_name *name = mem_new(sizeof(*name) + text.length);
+    name->number = (uint32_t)metrics->client_count;
+    name->length = text.length;
+    if (text.length > 0)
+        memcpy(name->text, text.at, text.length);
+    metrics->clients[metrics->client_count++] = name;
+    map_put(metrics->by_name, slice_make(name->text, name->length), name);
+    return name;
+}
+
+uint32_t metrics_client(struct metrics *metrics, struct slice name)
+{
+    pthread_mutex_lock(&metrics->lock);
+    struct metrics_name *found = map_get(metrics->by_name, name);
+    if (found == NULL)
+        found = add_client(metrics, name);
+    pthread_mutex_unlock(&metrics->lock);
+    return found != NULL ? found->number : METRICS_NOBODY;
+}
+
+/* The thread is the only writer: a plain add, made visible whole. */
+static void add(atomic_int_least64_t *value, int64_t amount)
+{
+    int64_t before = atomic_load_explicit(value, memory_order_relaxed);
+    atomic_store_explicit(value, before + amount, memory_order_relaxed);
+}
+
 void counters_add(struct counters *counters, enum metric metric, int64_t amount)
 {
-    /* The thread is the only writer: a plain add, made visible whole. */
-    int64_t value = atomic_load_explicit(&counters->values[metric], memory_order_relaxed);
-    atomic_store_explicit(&counters->values[metric], value + amount, memory_order_relaxed);
+    add(&counters->values[metric], amount);
 }
 
 void counters_set(struct counters *counters, enum metric metric, int64_t value)
 {
     atomic_store_explicit(&counters->values[metric], value, memory_order_relaxed);
+}
+
+/* The bucket whose end is the first that is not below the value. */
+static size_t bucket_of(int64_t us)
+{
+    if (us <= INT64_C(1) << HISTOGRAM_FIRST_POWER)
+        return 0;
+    size_t power = 64 - (size_t)__builtin_clzll((unsigned long long)us - 1);
+    size_t bucket = power - HISTOGRAM_FIRST_POWER;
+    return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS;
+}
+
+void counters_observe(struct counters *counters, enum histogram histogram, int64_t us)
+{
+    struct histogram_cells *cells = &counters->histograms[histogram];
+    if (us < 0)
+        us = 0;
+    add(&cells->counts[bucket_of(us)], 1);
+    add(&cells->sum_us, us);
+}
+
+/* Made when a thread first counts something of the client; other threads see it whole or not at all. */
+static struct client_cells *make_cells(struct counters *counters, uint32_t client)
+{
+    _Atomic(struct client_chunk *) *place = &counters->chunks[client / METRICS_CHUNK];
+    struct client_chunk *chunk = atomic_load_explicit(place, memory_order_relaxed);
+    if (chunk == NULL) {
+        chunk = mem_new(sizeof(*chunk));
+        atomic_store_explicit(place, chunk, memory_order_release);
+    }
+    struct client_cells *cells = mem_new(sizeof(*cells));
+    atomic_store_explicit(&chunk->cells[client % METRICS_CHUNK], cells, memory_order_release);
+    return cells;
+}
+
+static struct client_cells *own_cells(struct counters *counters, uint32_t client)
+{
+    struct client_cells *cells = metrics_find_cells(counters, client);
+    return cells != NULL ? cells : make_cells(counters, client);
+}
+
+void counters_add_client(struct counters *counters, uint32_t client, enum client_metric metric, int64_t amount)
+{
+    add(&own_cells(counters, client)->values[metric], amount);
+}
+
+void counters_set_client(struct counters *counters, uint32_t client, enum client_metric metric, int64_t value)
+{
+    struct client_cells *cells = own_cells(counters, client);
+    atomic_store_explicit(&cells->values[metric], value, memory_order_relaxed);
+    atomic_store_explicit(&cells->is_set[metric], true, memory_order_relaxed);
+}
+
+void counters_forget_clients(struct counters *counters)
+{
+    for (size_t i = 0; i < METRICS_CHUNKS; i++) {
+        struct client_chunk *chunk = atomic_load_explicit(&counters->chunks[i], memory_order_relaxed);
+        for (size_t j = 0; chunk != NULL && j < METRICS_CHUNK; j++) {
+            struct client_cells *cells = atomic_load_explicit(&chunk->cells[j], memory_order_relaxed);
+            for (size_t metric = 0; cells != NULL && metric < CLIENT_METRIC_COUNT; metric++) {
+                if (!atomic_load_explicit(&cells->is_set[metric], memory_order_relaxed))
+                    continue;
+                atomic_store_explicit(&cells->is_set[metric], false, memory_order_relaxed);
+                atomic_store_explicit(&cells->values[metric], 0, memory_order_relaxed);
+            }
+        }
+    }
 }
 
 int64_t metrics_read(const struct metrics *metrics, enum metric metric)
@@ -76,35 +180,37 @@ int64_t metrics_read(const struct metrics *metrics, enum metric metric)
     return sum;
 }
 
-static const char *kind_name(const struct row *row)
+bool metrics_find_client(const struct metrics *metrics, uint32_t client, enum client_metric metric, int64_t *sum)
 {
-    return row->kind == COUNTER ? "counter" : "gauge";
-}
-
-static bool opens_name(size_t metric)
-{
-    return metric == 0 || !slice_is(slice_of(ROWS[metric].name), ROWS[metric - 1].name);
-}
-
-void metrics_print(const struct metrics *metrics, struct buf *out)
-{
-    for (size_t i = 0; i < METRIC_COUNT; i++) {
-        const struct row *row = &ROWS[i];
-        if (opens_name(i))
-            buf_format(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, kind_name(row));
-        buf_add_text(out, row->name);
-        if (row->labels[0] != '\0')
-            buf_format(out, "{%s}", row->labels);
-        buf_add_char(out, ' ');
-        buf_add_integer(out, metrics_read(metrics, (enum metric)i));
-        buf_add_char(out, '\n');
+    bool is_set = false;
+    *sum = 0;
+    for (const struct counters *block = metrics->blocks; block != NULL; block = block->next) {
+        struct client_cells *cells = metrics_find_cells(block, client);
+        if (cells == NULL)
+            continue;
+        *sum += atomic_load_explicit(&cells->values[metric], memory_order_relaxed);
+        is_set |= atomic_load_explicit(&cells->is_set[metric], memory_order_relaxed);
     }
+    return is_set;
 }
 
-void metrics_list(struct buf *out)
+int64_t metrics_read_client(const struct metrics *metrics, uint32_t client, enum client_metric metric)
 {
-    for (size_t i = 0; i < METRIC_COUNT; i++) {
-        if (opens_name(i))
-            buf_format(out, "%s\t%s\t%s\n", ROWS[i].name, kind_name(&ROWS[i]), ROWS[i].help);
+    int64_t sum;
+    (void)metrics_find_client(metrics, client, metric, &sum);
+    return sum;
+}
+
+void metrics_read_histogram(const struct metrics *metrics, enum histogram histogram, struct histogram_view *view)
+{
+    *view = (struct histogram_view){0};
+    for (const struct counters *block = metrics->blocks; block != NULL; block = block->next) {
+        const struct histogram_cells *cells = &block->histograms[histogram];
+        for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++) {
+            int64_t count = atomic_load_explicit(&cells->counts[i], memory_order_relaxed);
+            view->counts[i] += count;
+            view->count += count;
+        }
+        view->sum_us += atomic_load_explicit(&cells->sum_us, memory_order_relaxed);
     }
 }

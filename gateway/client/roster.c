@@ -179,6 +179,12 @@ struct client *roster_by_name(const struct roster *roster, struct slice name)
     return map_get(roster->by_name, name);
 }
 
+void roster_number(struct roster *roster, struct metrics *metrics)
+{
+    for (size_t i = 0; i < roster->count; i++)
+        roster->clients[i]->number = metrics_client(metrics, roster->clients[i]->name);
+}
+
 struct client *roster_at(const struct roster *roster, size_t index)
 {
     return index < roster->count ? roster->clients[index] : NULL;

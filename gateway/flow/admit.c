@@ -6,7 +6,7 @@
 static enum step_result refuse_key(struct search *search, const char *challenge, const char *detail)
 {
     answer_field(&search->exchange->answer, "WWW-Authenticate", slice_of(challenge));
-    search_outcome(search, METRIC_REFUSED_KEY, "unauthorized");
+    search_outcome(search, OUTCOME_UNAUTHORIZED);
     return search_fail(search, 401, -1, detail, NULL);
 }
 
@@ -16,6 +16,7 @@ enum step_result step_authenticate(struct search *search)
     switch (auth_check(search->flow->auth, request->authorization, request->api_key, &search->client)) {
     case AUTH_KNOWN:
         search->exchange->outcome.client = search->client->name;
+        search->exchange->outcome.client_number = search->client->number;
         return STEP_NEXT;
     case AUTH_MISSING:
         return refuse_key(
@@ -39,13 +40,13 @@ enum step_result step_route(struct search *search)
     search->schema = schema_set_by_path(search->flow->parts.schemas, request->path);
     if (search->schema == NULL) {
         search_look_at_quota(search);
-        search_outcome(search, METRIC_NOT_FOUND, "not_found");
+        search_outcome(search, OUTCOME_NOT_FOUND);
         return search_fail(search, 404, -1, "nothing is served at this path", NULL);
     }
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
         search_look_at_quota(search);
         answer_field(&search->exchange->answer, "Allow", slice_of("GET, HEAD"));
-        search_outcome(search, METRIC_REFUSED_INVALID, "invalid");
+        search_outcome(search, OUTCOME_INVALID);
         return search_fail(search, 405, -1, "only GET and HEAD are served here", NULL);
     }
     return STEP_NEXT;
@@ -70,6 +71,7 @@ enum step_result step_normalise(struct search *search)
     struct query_error error;
     enum query_verdict verdict = read_query(search, &error);
     if (verdict == QUERY_OK) {
+        search->exchange->outcome.schema = search->schema;
         search->exchange->outcome.canonical = search->query.canonical;
         freshness_read(request->cache_control, slice_equal_nocase(request->pragma, slice_of("no-cache")),
                        &search->directives);
@@ -82,10 +84,10 @@ enum step_result step_normalise(struct search *search)
     }
     struct problem_extra extra = {.query = &error};
     if (verdict == QUERY_FORBIDDEN) {
-        search_outcome(search, METRIC_REFUSED_SCOPE, "forbidden");
+        search_outcome(search, OUTCOME_FORBIDDEN);
         return search_fail(search, 403, -1, error.detail, &extra);
     }
-    search_outcome(search, METRIC_REFUSED_INVALID, "invalid");
+    search_outcome(search, OUTCOME_INVALID);
     return search_fail(search, 400, -1, error.detail, &extra);
 }
 
@@ -116,10 +118,12 @@ enum step_result step_quota(struct search *search)
         search->in_progress = true;
         return STEP_NEXT;
     case QUOTA_RATE:
+        search_outcome(search, OUTCOME_OVER_RATE);
         extra.violated_policy = "rate";
         detail = "more requests than this client's rate allows";
         break;
     case QUOTA_CONCURRENCY:
+        search_outcome(search, OUTCOME_OVER_CONCURRENCY);
         extra.violated_policy = "concurrency";
         detail = "more requests at the same time than this client may have in progress";
         break;
@@ -128,6 +132,5 @@ enum step_result step_quota(struct search *search)
         search->in_progress = true;
         return STEP_NEXT;
     }
-    search_outcome(search, METRIC_REFUSED_QUOTA, "over_quota");
     return search_fail(search, 429, retry_us, detail, &extra);
 }

@@ -2,6 +2,8 @@
 /* The exchange: one request and its answer, used again and again. Must not know who fills it. */
 #include "flow/exchange.h"
 
+#include "flow/problem.h"
+
 #include <assert.h>
 
 enum {
@@ -61,6 +63,16 @@ void answer_field(struct answer *answer, const char *name, struct slice value)
     buf_add(&answer->fields, slice_make(": ", 2));
     buf_add(&answer->fields, value);
     buf_add(&answer->fields, slice_make("\r\n", 2));
+}
+
+bool answer_check(struct exchange *exchange)
+{
+    struct answer *answer = &exchange->answer;
+    if (buf_ok(&answer->fields) && buf_ok(&answer->text))
+        return true;
+    buf_reset(&answer->fields);
+    problem_answer(exchange, 500, "the answer does not fit its bounds", NULL);
+    return false;
 }
 
 void answer_body_text(struct answer *answer, const char *content_type)

@@ -10,19 +10,20 @@
  * not know sockets, nor what any step decides. */
 #include "flow/search.h"
 
+#include "flow/tally.h"
+
 #include <stdlib.h>
 
 static const struct {
-    const char *name;
     enum step_result (*run)(struct search *search);
+    enum exchange_step timed_as;
 } STEPS[] = {
-    {"authenticate", step_authenticate},
-    {"route", step_route},
-    {"normalise", step_normalise},
-    {"quota", step_quota},
-    {"gather", step_gather},
-    {"reply", step_reply},
+    {step_authenticate, STEP_AUTHENTICATE}, {step_route, STEP_NORMALISE}, {step_normalise, STEP_NORMALISE},
+    {step_quota, STEP_QUOTA},               {step_gather, STEP_LOOKUP},   {step_reply, STEP_PAGE},
 };
+
+/* Of so many searches one is timed step by step. */
+enum { TIMED_IN = 64 };
 
 /* What a pooled search may keep of its buffers, bytes. */
 enum { KEPT_MAX = 16 * 1024 };
@@ -76,11 +77,21 @@ static void on_finish(struct exchange *exchange)
     search->flow->pool = search;
 }
 
+static void time_step(struct search *search)
+{
+    int64_t now_us = clock_now(search->flow->parts.clock);
+    search->exchange->outcome.step_us[STEPS[search->step].timed_as] += now_us - search->step_us;
+    search->step_us = now_us;
+}
+
 /* True when the answer is made, false when the search waits. */
 static bool run_steps(struct search *search)
 {
     for (;;) {
-        switch (STEPS[search->step].run(search)) {
+        enum step_result result = STEPS[search->step].run(search);
+        if (search->exchange->outcome.is_timed)
+            time_step(search);
+        switch (result) {
         case STEP_NEXT:
             search->step++;
             break;
@@ -92,17 +103,26 @@ static bool run_steps(struct search *search)
     }
 }
 
+/* The answer is made: the last moment at which it can be counted before the client knows it. */
+static bool finish_answer(struct flow *flow, struct exchange *exchange)
+{
+    if (!answer_check(exchange))
+        exchange->outcome.kind = OUTCOME_FAILED;
+    tally_exchange(flow->parts.counters, exchange, clock_now(flow->parts.clock));
+    return true;
+}
+
 void search_resume(struct search *search)
 {
-    search->now_us = clock_now(search->flow->parts.clock);
-    if (run_steps(search))
+    search->step_us = search->now_us = clock_now(search->flow->parts.clock);
+    search->exchange->outcome.step_us[STEP_FETCHER] += search->now_us - search->asked_us;
+    if (run_steps(search) && finish_answer(search->flow, search->exchange))
         search->exchange->on_answer(search->exchange);
 }
 
-void search_outcome(struct search *search, enum metric metric, const char *result)
+void search_outcome(struct search *search, enum outcome_kind kind)
 {
-    counters_add(search->flow->parts.counters, metric, 1);
-    search->exchange->outcome.result = result;
+    search->exchange->outcome.kind = kind;
 }
 
 /* Liveness needs no key and touches nothing: it says that this thread turns. */
@@ -110,9 +130,11 @@ static bool answer_healthz(struct exchange *exchange)
 {
     if (exchange->request.method != METHOD_GET && exchange->request.method != METHOD_HEAD) {
         answer_field(&exchange->answer, "Allow", slice_of("GET, HEAD"));
+        exchange->outcome.kind = OUTCOME_INVALID;
         problem_answer(exchange, 405, "only GET and HEAD are served here", NULL);
         return true;
     }
+    exchange->outcome.kind = OUTCOME_HEALTH;
     exchange->answer.status = 200;
     buf_add_text(&exchange->answer.text, "ok\n");
     answer_body_text(&exchange->answer, "text/plain; charset=utf-8");
@@ -122,13 +144,12 @@ static bool answer_healthz(struct exchange *exchange)
 static bool start(struct handler *handler, struct exchange *exchange)
 {
     struct flow *flow = MEM_OUTER(handler, struct flow, handler);
-    counters_add(flow->parts.counters, METRIC_REQUESTS, 1);
     if (slice_is(exchange->request.path, "/healthz"))
-        return answer_healthz(exchange);
+        return answer_healthz(exchange) && finish_answer(flow, exchange);
     struct search *search = search_take(flow);
     search->exchange = exchange;
     search->step = 0;
-    search->now_us = exchange->request.came_us;
+    search->step_us = search->now_us = exchange->request.came_us;
     search->client = NULL;
     search->in_progress = false;
     search->schema = NULL;
@@ -137,7 +158,9 @@ static bool start(struct handler *handler, struct exchange *exchange)
     search->charges = 0;
     exchange->state = search;
     exchange->on_finish = on_finish;
-    return run_steps(search);
+    if (++flow->searches % TIMED_IN == 0)
+        exchange->outcome.is_timed = true;
+    return run_steps(search) && finish_answer(flow, exchange);
 }
 
 struct flow *flow_new(const struct flow_options *options, const struct flow_parts *parts)

@@ -194,6 +194,7 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
     struct search_part *part = &search->parts[index];
     keep_request(search);
     search->asked = true;
+    search->asked_us = search->now_us;
     search->asked_part = index;
     search->ask = (struct ask){
         .schema = search->schema,
@@ -219,7 +220,7 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
 
 static enum step_result fail_only_if_cached(struct search *search)
 {
-    search_outcome(search, METRIC_FAILED, "failed");
+    search_outcome(search, OUTCOME_FAILED);
     return search_fail(search, 504, -1, "nothing usable is stored, and the request allows nothing else", NULL);
 }
 

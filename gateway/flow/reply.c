@@ -90,7 +90,7 @@ static enum step_result fail_uncharged(struct search *search)
     quota_return(search->client, search->now_us);
     search_refund(search);
     search_look_at_quota(search);
-    search_outcome(search, METRIC_REFUSED_QUOTA, "over_quota");
+    search_outcome(search, OUTCOME_OVER_MISSES);
     struct problem_extra extra = {.violated_policy = "misses"};
     return search_fail(search, 429, search->quota.misses_next_us,
                        "this client's upstream searches are spent; what is stored is still served", &extra);
@@ -150,7 +150,7 @@ enum step_result search_fail_ask(struct search *search)
     search_look_at_quota(search);
     say_failure(search);
     say_preference(search);
-    search_outcome(search, METRIC_FAILED, "failed");
+    search_outcome(search, OUTCOME_FAILED);
     switch (ask->verdict) {
     case ASK_THROTTLED:
     case ASK_OUTAGE:
@@ -258,16 +258,16 @@ static void say_provenance(struct search *search, const struct provenance *prove
     buf_add_text(fields, "\r\nNo-Vary-Search: key-order\r\n");
 }
 
-static void count(struct search *search, const struct provenance *provenance)
+static void note_outcome(struct search *search, const struct provenance *provenance)
 {
     if (provenance->forwarded == NULL && provenance->age_us >= search->flow->options.ttl_us)
-        search_outcome(search, METRIC_STALE, "stale");
+        search_outcome(search, OUTCOME_STALE);
     else if (provenance->forwarded == NULL)
-        search_outcome(search, METRIC_HITS, "hit");
+        search_outcome(search, OUTCOME_HIT);
     else if (provenance->collapsed)
-        search_outcome(search, METRIC_COLLAPSED, "collapsed");
+        search_outcome(search, OUTCOME_COLLAPSED);
     else
-        search_outcome(search, METRIC_MISSES, "miss");
+        search_outcome(search, OUTCOME_MISS);
 }
 
 enum step_result step_reply(struct search *search)
@@ -278,12 +278,12 @@ enum step_result step_reply(struct search *search)
         entries[i] = search->parts[i].entry;
     struct page page;
     if (!page_memo_cut(search->flow->page_memo, &search->plan, entries, search->part_count, &answer->text, &page)) {
-        search_outcome(search, METRIC_FAILED, "failed");
+        search_outcome(search, OUTCOME_FAILED);
         return search_fail(search, 502, -1, "the answer's envelope is larger than this gateway keeps", NULL);
     }
     struct provenance provenance;
     trace(search, &provenance);
-    count(search, &provenance);
+    note_outcome(search, &provenance);
 
     char etag[ETAG_LENGTH];
     write_etag(page.digest, etag);
@@ -296,7 +296,6 @@ enum step_result step_reply(struct search *search)
 
     struct slice if_none_match = search->exchange->request.if_none_match;
     if (if_none_match.at != NULL && !none_match_holds(if_none_match, slice_make(etag, ETAG_LENGTH))) {
-        counters_add(search->flow->parts.counters, METRIC_NOT_MODIFIED, 1);
         answer->status = 304;
         return STEP_DONE;
     }

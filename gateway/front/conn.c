@@ -4,6 +4,7 @@
 #include "front/conn.h"
 
 #include "flow/problem.h"
+#include "flow/tally.h"
 #include "front/conn_input.h"
 #include "front/conn_output.h"
 
@@ -158,6 +159,8 @@ void conn_refuse(struct conn *conn, int status, const char *why)
     conn->has_asked = true;
     conn->exchange = conn_home_take_exchange(conn->home, &request);
     problem_answer(conn->exchange, status, why, NULL);
+    if (conn->home->counters != NULL)
+        tally_request(conn->home->counters, METRICS_NOBODY, OUTCOME_MALFORMED, status);
     log_write(conn->home->log, LOG_LEVEL_DEBUG, "request refused",
               LOG_FIELDS(LOG_NUMBER("status", status), LOG_TEXT("why", slice_of(why)),
                          LOG_TEXT("request", slice_make(conn->exchange->id, conn->exchange->id_length))));

@@ -4,8 +4,6 @@
  */
 #include "front/conn_output.h"
 
-#include "flow/problem.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
@@ -48,22 +46,12 @@ static ssize_t send_vector(int descriptor, struct vector *vector)
     return sent;
 }
 
-/* An answer that did not fit its bounds, or met the end of memory, is not sent in parts. */
-static void check_answer(struct exchange *exchange)
-{
-    struct answer *answer = &exchange->answer;
-    assert(answer->status >= 200);
-    if (buf_ok(&answer->fields) && buf_ok(&answer->text))
-        return;
-    buf_reset(&answer->fields);
-    problem_answer(exchange, 500, "the answer does not fit its bounds", NULL);
-}
-
 enum output_result conn_output_start(struct conn *conn)
 {
     struct conn_home *home = conn->home;
     struct exchange *exchange = conn->exchange;
-    check_answer(exchange);
+    assert(exchange->answer.status >= 200);
+    (void)answer_check(exchange);
     conn->parser.keep_alive = conn->parser.keep_alive && !exchange->answer.close && !home->draining;
     buf_reset(&home->output);
     respond_head(&home->output, exchange, conn_home_date(home), conn->parser.keep_alive, conn->parser.is_http_1_0);

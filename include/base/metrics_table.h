@@ -4,32 +4,78 @@
 #define NEXGATE_BASE_METRICS_TABLE_H
 
 /* clang-format off */
+#define REQUESTS(ROW, id, outcome, status) \
+    ROW(id, "nexgate_requests_total", "outcome=\"" outcome "\",status=\"" status "\"", CLIENT_COUNTER, "Requests answered on the public listener, by client, by what became of them and by status: each counts once.")
+#define DURATION(ROW, id, outcome) \
+    ROW(id, "nexgate_request_duration_seconds", "outcome=\"" outcome "\"", HISTOGRAM, "From the whole head of a search to its answer, before that is sent.")
+#define STEP(ROW, id, step) \
+    ROW(id, "nexgate_step_duration_seconds", "step=\"" step "\"", HISTOGRAM, "The steps of a search: of one in 64 (of all that the access log tells), but the wait for the fetcher of all.")
+
 #define METRICS_TABLE(ROW) \
     ROW(CONNECTIONS_OPEN, "nexgate_connections", "", GAUGE, "Client connections open now.") \
     ROW(CONNECTIONS, "nexgate_connections_total", "", COUNTER, "Client connections accepted.") \
     ROW(CONNECTIONS_REFUSED, "nexgate_connections_refused_total", "", COUNTER, "Client connections closed at once because a connection limit was reached.") \
-    ROW(REQUESTS, "nexgate_requests_total", "", COUNTER, "Requests answered on the public listener.") \
-    ROW(HITS, "nexgate_searches_total", "outcome=\"hit\"", COUNTER, "Searches by outcome.") \
-    ROW(MISSES, "nexgate_searches_total", "outcome=\"miss\"", COUNTER, "Searches by outcome.") \
-    ROW(COLLAPSED, "nexgate_searches_total", "outcome=\"collapsed\"", COUNTER, "Searches by outcome.") \
-    ROW(STALE, "nexgate_searches_total", "outcome=\"stale\"", COUNTER, "Searches by outcome.") \
-    ROW(REFUSED_INVALID, "nexgate_searches_total", "outcome=\"invalid\"", COUNTER, "Searches by outcome.") \
-    ROW(REFUSED_KEY, "nexgate_searches_total", "outcome=\"unauthorized\"", COUNTER, "Searches by outcome.") \
-    ROW(REFUSED_SCOPE, "nexgate_searches_total", "outcome=\"forbidden\"", COUNTER, "Searches by outcome.") \
-    ROW(REFUSED_QUOTA, "nexgate_searches_total", "outcome=\"over_quota\"", COUNTER, "Searches by outcome.") \
-    ROW(FAILED, "nexgate_searches_total", "outcome=\"failed\"", COUNTER, "Searches by outcome.") \
-    ROW(NOT_FOUND, "nexgate_searches_total", "outcome=\"not_found\"", COUNTER, "Searches by outcome.") \
-    ROW(NOT_MODIFIED, "nexgate_not_modified_total", "", COUNTER, "Searches answered 304, whatever their outcome.") \
+    REQUESTS(ROW, HIT_200, "hit", "200") \
+    REQUESTS(ROW, HIT_304, "hit", "304") \
+    REQUESTS(ROW, STALE_200, "stale", "200") \
+    REQUESTS(ROW, STALE_304, "stale", "304") \
+    REQUESTS(ROW, COLLAPSED_200, "collapsed", "200") \
+    REQUESTS(ROW, COLLAPSED_304, "collapsed", "304") \
+    REQUESTS(ROW, MISS_200, "miss", "200") \
+    REQUESTS(ROW, MISS_304, "miss", "304") \
+    REQUESTS(ROW, INVALID_400, "invalid", "400") \
+    REQUESTS(ROW, INVALID_405, "invalid", "405") \
+    REQUESTS(ROW, UNAUTHORIZED_401, "unauthorized", "401") \
+    REQUESTS(ROW, FORBIDDEN_403, "forbidden", "403") \
+    REQUESTS(ROW, NOT_FOUND_404, "not_found", "404") \
+    REQUESTS(ROW, OVER_RATE_429, "over_rate", "429") \
+    REQUESTS(ROW, OVER_MISSES_429, "over_misses", "429") \
+    REQUESTS(ROW, OVER_CONCURRENCY_429, "over_concurrency", "429") \
+    REQUESTS(ROW, FAILED_400, "failed", "400") \
+    REQUESTS(ROW, FAILED_500, "failed", "500") \
+    REQUESTS(ROW, FAILED_502, "failed", "502") \
+    REQUESTS(ROW, FAILED_503, "failed", "503") \
+    REQUESTS(ROW, FAILED_504, "failed", "504") \
+    REQUESTS(ROW, HEALTH_200, "health", "200") \
+    REQUESTS(ROW, MALFORMED_400, "malformed", "400") \
+    REQUESTS(ROW, MALFORMED_408, "malformed", "408") \
+    REQUESTS(ROW, MALFORMED_413, "malformed", "413") \
+    REQUESTS(ROW, MALFORMED_414, "malformed", "414") \
+    REQUESTS(ROW, MALFORMED_417, "malformed", "417") \
+    REQUESTS(ROW, MALFORMED_431, "malformed", "431") \
+    REQUESTS(ROW, MALFORMED_501, "malformed", "501") \
+    REQUESTS(ROW, MALFORMED_503, "malformed", "503") \
+    REQUESTS(ROW, MALFORMED_505, "malformed", "505") \
+    REQUESTS(ROW, OTHER, "other", "other") \
+    DURATION(ROW, REQUEST_HIT, "hit") \
+    DURATION(ROW, REQUEST_STALE, "stale") \
+    DURATION(ROW, REQUEST_COLLAPSED, "collapsed") \
+    DURATION(ROW, REQUEST_MISS, "miss") \
+    DURATION(ROW, REQUEST_REFUSED, "refused") \
+    DURATION(ROW, REQUEST_FAILED, "failed") \
+    STEP(ROW, STEP_AUTHENTICATE, "authenticate") \
+    STEP(ROW, STEP_NORMALISE, "normalise") \
+    STEP(ROW, STEP_QUOTA, "quota") \
+    STEP(ROW, STEP_LOOKUP, "lookup") \
+    STEP(ROW, STEP_FETCHER, "fetcher") \
+    STEP(ROW, STEP_PAGE, "page") \
+    STEP(ROW, STEP_WRITE, "write") \
     ROW(QUOTA_DRY_RUN, "nexgate_quota_dry_run_total", "", COUNTER, "Requests a dry-run client would have been refused.") \
+    ROW(RATE_LEFT, "nexgate_quota_rate_left", "", CLIENT_GAUGE, "Requests that a client's rate allows now; clients without a rate have none.") \
+    ROW(MISSES_LEFT, "nexgate_quota_misses_left", "", CLIENT_GAUGE, "Upstream searches that a client has left in this window; clients without such a limit have none.") \
     ROW(UPSTREAM_SEARCHES, "nexgate_upstream_searches_total", "", COUNTER, "Search calls sent to Nexudus.") \
-    ROW(UPSTREAM_OK, "nexgate_upstream_answers_total", "result=\"ok\"", COUNTER, "What became of the search calls.") \
-    ROW(UPSTREAM_THROTTLED, "nexgate_upstream_answers_total", "result=\"throttled\"", COUNTER, "What became of the search calls.") \
-    ROW(UPSTREAM_REFUSED, "nexgate_upstream_answers_total", "result=\"refused\"", COUNTER, "What became of the search calls.") \
-    ROW(UPSTREAM_BROKEN, "nexgate_upstream_answers_total", "result=\"broken\"", COUNTER, "What became of the search calls.") \
-    ROW(UPSTREAM_OUTAGE, "nexgate_upstream_answers_total", "result=\"outage\"", COUNTER, "What became of the search calls.") \
-    ROW(UPSTREAM_TIMEOUT, "nexgate_upstream_answers_total", "result=\"timeout\"", COUNTER, "What became of the search calls.") \
-    ROW(UPSTREAM_BAD_QUERY, "nexgate_upstream_answers_total", "result=\"bad_query\"", COUNTER, "What became of the search calls.") \
+    ROW(UPSTREAM_OK, "nexgate_upstream_answers_total", "result=\"ok\"", COUNTER, "What became of the search calls to Nexudus.") \
+    ROW(UPSTREAM_THROTTLED, "nexgate_upstream_answers_total", "result=\"throttled\"", COUNTER, "What became of the search calls to Nexudus.") \
+    ROW(UPSTREAM_REFUSED, "nexgate_upstream_answers_total", "result=\"refused\"", COUNTER, "What became of the search calls to Nexudus.") \
+    ROW(UPSTREAM_BROKEN, "nexgate_upstream_answers_total", "result=\"broken\"", COUNTER, "What became of the search calls to Nexudus.") \
+    ROW(UPSTREAM_OUTAGE, "nexgate_upstream_answers_total", "result=\"outage\"", COUNTER, "What became of the search calls to Nexudus.") \
+    ROW(UPSTREAM_TIMEOUT, "nexgate_upstream_answers_total", "result=\"timeout\"", COUNTER, "What became of the search calls to Nexudus.") \
+    ROW(UPSTREAM_BAD_QUERY, "nexgate_upstream_answers_total", "result=\"bad_query\"", COUNTER, "What became of the search calls to Nexudus.") \
     ROW(UPSTREAM_RETRIES, "nexgate_upstream_retries_total", "", COUNTER, "Calls that failed and were sent once more.") \
+    ROW(UPSTREAM_DURATION, "nexgate_upstream_duration_seconds", "", HISTOGRAM, "Search calls to Nexudus, from start to end.") \
+    ROW(UPSTREAM_WAIT, "nexgate_upstream_wait_seconds", "", HISTOGRAM, "From a flight's start to its first call: the queue, the budget, the token.") \
+    ROW(BUDGET_LEFT, "nexgate_upstream_budget_left", "", GAUGE, "Search calls that the budget allows now.") \
+    ROW(PAUSE, "nexgate_upstream_pause_seconds", "", SECONDS, "What is left of the pause that Nexudus asked for.") \
     ROW(BREAKER_STATE, "nexgate_breaker_state", "", GAUGE, "The breaker before Nexudus: 0 closed, 1 half-open, 2 open.") \
     ROW(BREAKER_REFUSED, "nexgate_breaker_refused_total", "", COUNTER, "Flights refused because the breaker was open.") \
     ROW(UPSTREAM_REMEMBERED, "nexgate_upstream_refusals_remembered_total", "", COUNTER, "Asks answered by a refusal of the same query that was remembered.") \
@@ -39,9 +85,15 @@
     ROW(LOGINS, "nexgate_token_grants_total", "grant=\"password\"", COUNTER, "Calls to the token endpoint.") \
     ROW(REFRESHES, "nexgate_token_grants_total", "grant=\"refresh_token\"", COUNTER, "Calls to the token endpoint.") \
     ROW(LOGIN_FAILURES, "nexgate_token_failures_total", "", COUNTER, "Calls to the token endpoint that gave no token.") \
+    ROW(TOKEN_GOOD, "nexgate_token_good", "", GAUGE, "1 while there is a token that has not expired.") \
+    ROW(TOKEN_AGE, "nexgate_token_age_seconds", "", SECONDS, "Age of the token; 0 while there is none.") \
+    ROW(TOKEN_EXPIRY, "nexgate_token_expiry_seconds", "", SECONDS, "Until the token expires; 0 while there is none.") \
+    ROW(TOKEN_RENEWAL, "nexgate_token_renewal_seconds", "", SECONDS, "Until the token is renewed; 0 while there is none.") \
     ROW(STORE_BYTES, "nexgate_store_bytes", "", GAUGE, "Bytes held by the memory store, overhead included.") \
     ROW(STORE_ENTRIES, "nexgate_store_entries", "", GAUGE, "Windows held by the memory store.") \
-    ROW(STORE_EVICTIONS, "nexgate_store_evictions_total", "", COUNTER, "Windows evicted to make room.")
+    ROW(STORE_EVICTIONS, "nexgate_store_evictions_total", "", COUNTER, "Windows evicted to make room.") \
+    ROW(LOOP_LAG, "nexgate_loop_lag_seconds", "", HISTOGRAM, "How late a timer of each worker's event loop is called, twice a second.") \
+    ROW(UPTIME, "nexgate_uptime_seconds", "", SECONDS, "Since the process began to serve.")
 /* clang-format on */
 
 #endif

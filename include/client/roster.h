@@ -5,6 +5,7 @@
 #define NEXGATE_CLIENT_ROSTER_H
 
 #include "base/hash.h"
+#include "base/metrics.h"
 #include "base/rate.h"
 #include "search/query.h"
 
@@ -24,6 +25,7 @@ struct client_policy {
 
 struct client {
     struct slice name;
+    uint32_t number; /* in the metrics; METRICS_NOBODY until roster_number */
     struct scope scope;
     struct client_policy policy;
     struct quota_account *account; /* a reference: after a reload the client of the same name has it too */
@@ -50,6 +52,9 @@ void roster_succeed(struct roster *roster, const struct roster *before, int64_t 
 struct client *roster_find(const struct roster *roster, const uint8_t digest[HASH_SHA256_BYTES]);
 
 struct client *roster_by_name(const struct roster *roster, struct slice name);
+
+/* Gives each client the number of its name in the metrics. Before other threads read the roster. */
+void roster_number(struct roster *roster, struct metrics *metrics);
 
 /* Walks the clients in the order they were added: NULL at the end. */
 struct client *roster_at(const struct roster *roster, size_t index);

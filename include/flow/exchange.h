@@ -44,12 +44,48 @@ struct answer {
     bool close;         /* close the connection after this answer */
 };
 
+/* What became of a request. */
+enum outcome_kind {
+    OUTCOME_OTHER, /* nobody said */
+    OUTCOME_HIT,
+    OUTCOME_STALE,
+    OUTCOME_COLLAPSED,
+    OUTCOME_MISS,
+    OUTCOME_INVALID,
+    OUTCOME_UNAUTHORIZED,
+    OUTCOME_FORBIDDEN,
+    OUTCOME_NOT_FOUND,
+    OUTCOME_OVER_RATE,
+    OUTCOME_OVER_MISSES,
+    OUTCOME_OVER_CONCURRENCY,
+    OUTCOME_FAILED,
+    OUTCOME_HEALTH,
+    OUTCOME_MALFORMED /* no request that we understand, or not in time */
+};
+
+/* Where its time went. */
+enum exchange_step {
+    STEP_AUTHENTICATE,
+    STEP_NORMALISE,
+    STEP_QUOTA,
+    STEP_LOOKUP,
+    STEP_FETCHER, /* waited for it */
+    STEP_PAGE,
+    EXCHANGE_STEPS
+};
+
+struct schema;
+
 /* What the access log and the metrics want to know. */
 struct outcome {
-    struct slice client;    /* name; empty: none */
-    const char *result;     /* "hit", "miss", …; static */
-    struct slice canonical; /* redacted before it is logged */
-    int64_t upstream_us;    /* waited for Nexudus */
+    enum outcome_kind kind;
+    uint32_t client_number;      /* in the metrics */
+    struct slice client;         /* name; empty: none */
+    const struct schema *schema; /* of `canonical` */
+    struct slice canonical;      /* redacted before it is logged */
+    int64_t answered_us;         /* when the answer was made, monotonic; 0: not yet */
+    bool is_timed;               /* fill in step_us; the wait for the fetcher is there always */
+    int64_t step_us[EXCHANGE_STEPS];
 };
 
 struct exchange {
@@ -84,6 +120,9 @@ void exchange_reset(struct exchange *exchange);
 
 /* Adds a header line to the answer: NAME ": " VALUE CRLF. The value must hold no CR or LF (asserted: ours alone). */
 void answer_field(struct answer *answer, const char *name, struct slice value);
+
+/* An answer that did not fit its bounds, or met the end of memory, becomes a 500: false then. */
+bool answer_check(struct exchange *exchange);
 
 /* Makes answer->text, which is finished, the body. */
 void answer_body_text(struct answer *answer, const char *content_type);

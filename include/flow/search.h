@@ -35,6 +35,8 @@ struct search {
     struct exchange *exchange;
     struct search *next; /* in the pool */
     size_t step;         /* the step that runs, or is resumed */
+    int64_t step_us;     /* when it began, where steps are timed */
+    int64_t asked_us;    /* when it began to wait for the fetcher */
     int64_t now_us;      /* of this turn: set at the start and at each resumption */
 
     struct client *client;   /* NULL until authenticated */
@@ -78,6 +80,7 @@ struct flow {
     struct query_memo *query_memo;
     struct page_memo *page_memo;
     struct search *pool;
+    uint64_t searches;         /* so far */
     uint64_t late_hits;        /* in the last part of a window's lifetime */
     int64_t dry_run_logged_us; /* when the last line about a dry run was written */
     int64_t dry_run_unlogged;  /* refusals that were counted since */
@@ -108,8 +111,8 @@ void search_refund(struct search *search);
 /* Gives back the windows that were gathered (gather.c). */
 void search_drop_parts(struct search *search);
 
-/* Counts the outcome and names it for the access log. */
-void search_outcome(struct search *search, enum metric metric, const char *result);
+/* Says what becomes of the request; counted when the answer is made. */
+void search_outcome(struct search *search, enum outcome_kind kind);
 
 /* The answer is an error, with the quota fields and, when `retry_us` is not negative, Retry-After (flow/reply.c). */
 enum step_result search_fail(struct search *search, int status, int64_t retry_us, const char *detail,

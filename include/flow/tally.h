@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Counts what became of requests: each exactly once, by client, outcome and status; and how long they took. */
+#ifndef NEXGATE_FLOW_TALLY_H
+#define NEXGATE_FLOW_TALLY_H
+
+#include "base/metrics.h"
+#include "flow/exchange.h"
+
+/* "hit", "over_rate", …: as in the metrics and the log. */
+const char *outcome_name(enum outcome_kind kind);
+
+/* Counts a request of the client (METRICS_NOBODY: none that is known) that is answered with `status`. */
+void tally_request(struct counters *counters, uint32_t client, enum outcome_kind kind, int status);
+
+/* The same for an exchange whose answer is made at `now_us`, with the time that it took. */
+void tally_exchange(struct counters *counters, struct exchange *exchange, int64_t now_us);
+
+#endif
