@@ -9,8 +9,9 @@
  * what is still open; the workers hand those answers out; then everything is freed, on the main thread alone. */
 #include "app.h"
 
-#include "admin/status.h"
+#include "admin/admin.h"
 #include "flow/store.h"
+#include "io/lag.h"
 #include "room_options.h"
 #include "worker.h"
 
@@ -42,8 +43,9 @@ struct app {
     struct mailbox *mailbox;
     int signals; /* signalfd */
     struct event *on_signal;
-    struct status *status;
-    struct front *admin;
+    struct admin *admin;
+    struct lag fetcher_lag;
+    struct front *admin_front;
     struct front_census *admin_census;
 
     struct loop *fetcher_loop;
@@ -92,8 +94,9 @@ static bool make_fetcher(struct app *app)
     app->transport = fetch_transport_new(app->fetcher_loop, &fetch);
     if (app->transport == NULL)
         return false;
-    app->fetcher =
-        fetcher_new(app->fetcher_loop, app->transport, &options, &cache, app->log, metrics_block(app->metrics));
+    struct counters *counters = metrics_block(app->metrics);
+    app->fetcher = fetcher_new(app->fetcher_loop, app->transport, &options, &cache, app->log, counters);
+    lag_start(&app->fetcher_lag, app->fetcher_loop, counters);
     return app->fetcher != NULL;
 }
 
@@ -126,9 +129,9 @@ static bool make_admin(struct app *app)
     options.connections = options.connections_per_address = ADMIN_CONNECTIONS;
     app->admin_census = front_census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
     log_listening(app, descriptor, "admin");
-    app->admin =
-        front_new(app->loop, descriptor, &options, status_handler(app->status), app->admin_census, app->log, NULL);
-    return app->admin != NULL;
+    app->admin_front =
+        front_new(app->loop, descriptor, &options, admin_handler(app->admin), app->admin_census, app->log, NULL);
+    return app->admin_front != NULL;
 }
 
 static bool make_worker(struct app *app, const int *descriptors, size_t count)
@@ -217,7 +220,7 @@ static void stop(struct app *app)
     }
     app->stopping = true;
     log_say(app->log, LOG_LEVEL_INFO, "draining");
-    status_drain(app->status);
+    admin_drain(app->admin);
     app->draining = app->worker_count;
     for (size_t i = 0; i < app->worker_count; i++) {
         app->drained[i].on_open = on_worker_drained;
@@ -312,9 +315,20 @@ static bool start(struct app *app)
     app->mailbox = mailbox_new(app->loop, app);
     if (app->mailbox == NULL || !make_fetcher(app))
         return false;
-    struct status_parts status = {app->clock,  app->metrics, metrics_block(app->metrics),
-                                  app->memory, app->fetcher, NEXGATE_VERSION};
-    app->status = status_new(&status);
+    struct admin_parts admin = {
+        .clock = app->clock,
+        .log = app->log,
+        .metrics = app->metrics,
+        .counters = metrics_block(app->metrics),
+        .memory = app->memory,
+        .fetcher = app->fetcher,
+        .schemas = settings->schemas,
+        .roster = settings->roster,
+        .version = NEXGATE_VERSION,
+    };
+    app->admin = admin_new(&admin);
+    if (settings->has_admin_key)
+        admin_set_key(app->admin, settings->admin_key_digest);
     app->census = front_census_new(settings->connections, settings->connections_per_address);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
@@ -345,6 +359,7 @@ static void take_apart(struct app *app)
     if (app->fetcher_started) {
         loop_stop(app->fetcher_loop);
         pthread_join(app->fetcher_thread, NULL);
+        lag_stop(&app->fetcher_lag);
     }
     if (app->fetcher != NULL)
         settle(app);
@@ -352,9 +367,8 @@ static void take_apart(struct app *app)
         worker_free(app->workers[i]);
     if (app->fetcher != NULL)
         fetcher_free(app->fetcher);
-    if (app->admin != NULL)
-        front_free(app->admin);
-    status_free(app->status);
+    front_free(app->admin_front);
+    admin_free(app->admin);
     if (app->transport != NULL)
         fetch_transport_free(app->transport);
     if (app->fetcher_loop != NULL)

@@ -2,6 +2,7 @@
 /* One worker thread. Owns what belongs to that thread alone; must not know what a search is. */
 #include "worker.h"
 
+#include "io/lag.h"
 #include "settings.h"
 
 #include <pthread.h>
@@ -13,6 +14,8 @@ struct worker {
     struct flow *flow;
     struct front *fronts[SETTINGS_LISTEN_MAX];
     size_t front_count;
+    struct lag lag;
+    struct counters *counters;
     pthread_t thread;
     bool started;
 
@@ -54,6 +57,7 @@ struct worker *worker_new(const struct flow_options *flow, const struct flow_par
         worker_free(worker);
         return NULL;
     }
+    worker->counters = parts->counters;
     own.mailbox = worker->mailbox;
     worker->flow = flow_new(flow, &own);
     if (!add_fronts(worker, front, census, parts, descriptors, descriptor_count)) {
@@ -72,6 +76,7 @@ static void *run(void *context)
 
 bool worker_start(struct worker *worker)
 {
+    lag_start(&worker->lag, worker->loop, worker->counters);
     worker->started = pthread_create(&worker->thread, NULL, run, worker) == 0;
     return worker->started;
 }
@@ -114,6 +119,7 @@ void worker_stop(struct worker *worker)
     loop_stop(worker->loop);
     pthread_join(worker->thread, NULL);
     worker->started = false;
+    lag_stop(&worker->lag);
 }
 
 bool worker_settle(struct worker *worker)

@@ -1,163 +1,111 @@
 /* SPDX-License-Identifier: MIT */
-/* The operator's window: /healthz, /readyz, /status and /metrics. Changes nothing, asks nobody, and must not know
- * clients. */
+/* What an operator, or the dashboard, wants to see at a glance. Tells no secret and no query's sensitive values. */
 #include "admin/status.h"
 
-#include "flow/problem.h"
+#include "admin/json.h"
+#include "client/quota.h"
+#include "flow/tally.h"
 
-struct status {
-    struct handler handler;
-    struct status_parts parts;
-    int64_t started_us;
-    bool draining;
-};
-
-enum { METRICS_MAX = 1024 * 1024 }; /* bytes of an admin answer */
-
-static void put_member(struct buf *out, const char *name, int64_t number)
+static void add_requests(struct admin *admin, struct json *json)
 {
-    if (out->bytes[out->length - 1] != '{')
-        buf_add_char(out, ',');
-    buf_format(out, "\"%s\":", name);
-    buf_add_integer(out, number);
-}
-
-static void answer_healthz(struct status *status, struct exchange *exchange)
-{
-    (void)status;
-    buf_add_text(&exchange->answer.text, "ok\n");
-    exchange->answer.status = 200;
-    answer_body_text(&exchange->answer, "text/plain; charset=utf-8");
-}
-
-/* {"ready":true} or {"ready":false,"reasons":[…]}. A gateway that has not logged in yet is ready: it logs in with the
- * first miss. */
-static void answer_readyz(struct status *status, struct exchange *exchange)
-{
-    struct fetcher_view view;
-    fetcher_look(status->parts.fetcher, &view);
-    const char *reasons[2];
-    size_t count = 0;
-    if (status->draining)
-        reasons[count++] = "draining";
-    if (view.token_failing && !view.token_good)
-        reasons[count++] = "the login at Nexudus fails";
-    struct buf *out = &exchange->answer.text;
-    buf_add_text(out, count == 0 ? "{\"ready\":true" : "{\"ready\":false,\"reasons\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_add_char(out, ',');
-        buf_add_json(out, slice_of(reasons[i]));
+    struct tally_sums sums;
+    tally_sum(admin->parts.metrics, &sums);
+    json_open(json, "requests");
+    json_integer(json, "total", sums.total);
+    json_open(json, "outcomes");
+    for (size_t i = 0; i < OUTCOME_KINDS; i++)
+        json_integer(json, outcome_name((enum outcome_kind)i), sums.outcomes[i]);
+    json_close(json);
+    json_open(json, "statuses");
+    for (size_t i = 2; i < TALLY_CLASSES; i++) {
+        const char name[] = {(char)('0' + i), 'x', 'x', '\0'};
+        json_integer(json, name, sums.classes[i]);
     }
-    buf_add_text(out, count == 0 ? "}\n" : "]}\n");
-    exchange->answer.status = count == 0 ? 200 : 503;
-    answer_body_text(&exchange->answer, "application/json");
+    json_close(json);
+    json_integer(json, "connections", metrics_read(admin->parts.metrics, METRIC_CONNECTIONS_OPEN));
+    json_close(json);
 }
 
-static void answer_status(struct status *status, struct exchange *exchange)
+/* Bucket by bucket, so that whoever polls can take the difference and find the percentiles of a time of his own. */
+static void add_histogram(struct admin *admin, struct json *json, const char *name, enum histogram histogram)
 {
-    const struct status_parts *parts = &status->parts;
+    struct histogram_view view;
+    metrics_read_histogram(admin->parts.metrics, histogram, &view);
+    json_open(json, name);
+    json_integer(json, "count", view.count);
+    json_integer(json, "sum_us", view.sum_us);
+    json_open_list(json, "counts");
+    for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
+        json_integer(json, NULL, view.counts[i]);
+    json_close_list(json);
+    json_close(json);
+}
+
+static void add_durations(struct admin *admin, struct json *json)
+{
+    json_open(json, "durations");
+    json_integer(json, "first_end_us", INT64_C(1) << HISTOGRAM_FIRST_POWER);
+    add_histogram(admin, json, "hit", HISTOGRAM_REQUEST_HIT);
+    add_histogram(admin, json, "stale", HISTOGRAM_REQUEST_STALE);
+    add_histogram(admin, json, "collapsed", HISTOGRAM_REQUEST_COLLAPSED);
+    add_histogram(admin, json, "miss", HISTOGRAM_REQUEST_MISS);
+    add_histogram(admin, json, "refused", HISTOGRAM_REQUEST_REFUSED);
+    add_histogram(admin, json, "failed", HISTOGRAM_REQUEST_FAILED);
+    add_histogram(admin, json, "upstream", HISTOGRAM_UPSTREAM_DURATION);
+    json_close(json);
+}
+
+static void add_store(struct admin *admin, struct json *json)
+{
+    struct memory_stats store = memory_stats(admin->parts.memory);
+    json_open(json, "store");
+    json_integer(json, "bytes", (int64_t)store.bytes);
+    json_integer(json, "entries", (int64_t)store.entries);
+    json_integer(json, "evictions", (int64_t)store.evictions);
+    json_close(json);
+}
+
+static void add_upstream(struct admin *admin, struct json *json)
+{
+    const struct metrics *metrics = admin->parts.metrics;
     struct fetcher_view view;
-    struct memory_stats store = memory_stats(parts->memory);
-    fetcher_look(parts->fetcher, &view);
-    struct buf *out = &exchange->answer.text;
-    buf_add_text(out, "{\"version\":");
-    buf_add_json(out, slice_of(parts->version));
-    buf_format(out, ",\"draining\":%s,\"uptime_seconds\":", status->draining ? "true" : "false");
-    buf_add_integer(out, (clock_now(parts->clock) - status->started_us) / CLOCK_SECOND);
+    fetcher_look(admin->parts.fetcher, &view);
+    json_open(json, "upstream");
+    json_integer(json, "searches", metrics_read(metrics, METRIC_UPSTREAM_SEARCHES));
+    json_integer(json, "throttled", metrics_read(metrics, METRIC_UPSTREAM_THROTTLED));
+    json_integer(json, "retries", metrics_read(metrics, METRIC_UPSTREAM_RETRIES));
+    json_integer(json, "flights", view.flights);
+    json_integer(json, "queued", view.queued);
+    json_integer(json, "budget_left", view.budget_left);
+    json_integer(json, "pause_ms", view.pause_us / CLOCK_MILLISECOND);
+    json_text(json, "breaker", slice_of(breaker_state_name(view.breaker)));
+    json_integer(json, "breaker_wait_ms", view.breaker_wait_us / CLOCK_MILLISECOND);
+    json_close(json);
+    json_open(json, "token");
+    json_flag(json, "good", view.token_good);
+    json_flag(json, "failing", view.token_failing);
+    json_integer(json, "age_s", view.token_age_us / CLOCK_SECOND);
+    json_integer(json, "expires_s", view.token_expires_us / CLOCK_SECOND);
+    json_integer(json, "renews_s", view.token_renew_us / CLOCK_SECOND);
+    json_integer(json, "logins", metrics_read(metrics, METRIC_LOGINS));
+    json_integer(json, "refreshes", metrics_read(metrics, METRIC_REFRESHES));
+    json_integer(json, "failures", metrics_read(metrics, METRIC_LOGIN_FAILURES));
+    json_close(json);
+}
 
-    buf_add_text(out, ",\"requests\":{");
-    put_member(out, "answered", metrics_read(parts->metrics, METRIC_REQUESTS));
-    put_member(out, "hits", metrics_read(parts->metrics, METRIC_HITS));
-    put_member(out, "misses", metrics_read(parts->metrics, METRIC_MISSES));
-    put_member(out, "collapsed", metrics_read(parts->metrics, METRIC_COLLAPSED));
-    put_member(out, "over_quota", metrics_read(parts->metrics, METRIC_REFUSED_QUOTA));
-    put_member(out, "failed", metrics_read(parts->metrics, METRIC_FAILED));
-    put_member(out, "connections", metrics_read(parts->metrics, METRIC_CONNECTIONS_OPEN));
-
-    buf_add_text(out, "},\"store\":{");
-    put_member(out, "bytes", (int64_t)store.bytes);
-    put_member(out, "entries", (int64_t)store.entries);
-    put_member(out, "evictions", (int64_t)store.evictions);
-
-    buf_add_text(out, "},\"upstream\":{");
-    put_member(out, "searches", metrics_read(parts->metrics, METRIC_UPSTREAM_SEARCHES));
-    put_member(out, "flights", view.flights);
-    put_member(out, "queued", view.queued);
-    put_member(out, "pause_ms", view.pause_us / CLOCK_MILLISECOND);
-    put_member(out, "logins", metrics_read(parts->metrics, METRIC_LOGINS));
-    put_member(out, "refreshes", metrics_read(parts->metrics, METRIC_REFRESHES));
-    put_member(out, "breaker_wait_ms", view.breaker_wait_us / CLOCK_MILLISECOND);
-    buf_format(out, ",\"breaker\":\"%s\"", breaker_state_name(view.breaker));
-    buf_format(out, ",\"token_good\":%s,\"token_failing\":%s}}\n", view.token_good ? "true" : "false",
-               view.token_failing ? "true" : "false");
+bool status_answer(struct admin *admin, struct exchange *exchange)
+{
+    struct json json;
+    json_begin(&json, &exchange->answer.text);
+    json_text(&json, "version", slice_of(admin->parts.version));
+    json_flag(&json, "draining", admin->draining);
+    json_integer(&json, "uptime_s", (clock_now(admin->parts.clock) - admin->started_us) / CLOCK_SECOND);
+    add_requests(admin, &json);
+    add_durations(admin, &json);
+    add_store(admin, &json);
+    add_upstream(admin, &json);
+    json_end(&json);
     exchange->answer.status = 200;
     answer_body_text(&exchange->answer, "application/json");
-}
-
-static void answer_metrics(struct status *status, struct exchange *exchange)
-{
-    const struct status_parts *parts = &status->parts;
-    struct memory_stats store = memory_stats(parts->memory);
-    counters_set(parts->counters, METRIC_STORE_BYTES, (int64_t)store.bytes);
-    counters_set(parts->counters, METRIC_STORE_ENTRIES, (int64_t)store.entries);
-    counters_set(parts->counters, METRIC_STORE_EVICTIONS, (int64_t)store.evictions);
-    metrics_print(parts->metrics, &exchange->answer.text);
-    exchange->answer.status = 200;
-    answer_body_text(&exchange->answer, "text/plain; version=0.0.4; charset=utf-8");
-}
-
-static const struct {
-    const char *path;
-    void (*answer)(struct status *status, struct exchange *exchange);
-} PAGES[] = {
-    {"/healthz", answer_healthz},
-    {"/readyz", answer_readyz},
-    {"/status", answer_status},
-    {"/metrics", answer_metrics},
-};
-
-static bool start(struct handler *handler, struct exchange *exchange)
-{
-    struct status *status = MEM_OUTER(handler, struct status, handler);
-    const struct request *request = &exchange->request;
-    for (size_t i = 0; i < sizeof(PAGES) / sizeof(PAGES[0]); i++) {
-        if (!slice_is(request->path, PAGES[i].path))
-            continue;
-        if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
-            answer_field(&exchange->answer, "Allow", slice_of("GET, HEAD"));
-            problem_answer(exchange, 405, "only GET and HEAD are served here", NULL);
-            return true;
-        }
-        exchange->answer.text.max = METRICS_MAX;
-        answer_field(&exchange->answer, "Cache-Control", slice_of("no-store"));
-        PAGES[i].answer(status, exchange);
-        return true;
-    }
-    problem_answer(exchange, 404, "nothing is served at this path", NULL);
     return true;
-}
-
-struct status *status_new(const struct status_parts *parts)
-{
-    struct status *status = mem_new(sizeof(*status));
-    status->handler.start = start;
-    status->parts = *parts;
-    status->started_us = clock_now(parts->clock);
-    return status;
-}
-
-void status_free(struct status *status)
-{
-    mem_free(status);
-}
-
-struct handler *status_handler(struct status *status)
-{
-    return &status->handler;
-}
-
-void status_drain(struct status *status)
-{
-    status->draining = true;
 }

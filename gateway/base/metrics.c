@@ -88,6 +88,14 @@ uint32_t metrics_client(struct metrics *metrics, struct slice name)
     return found != NULL ? found->number : METRICS_NOBODY;
 }
 
+size_t metrics_clients(struct metrics *metrics)
+{
+    pthread_mutex_lock(&metrics->lock);
+    size_t count = metrics->client_count;
+    pthread_mutex_unlock(&metrics->lock);
+    return count;
+}
+
 /* The thread is the only writer: a plain add, made visible whole. */
 static void add(atomic_int_least64_t *value, int64_t amount)
 {
@@ -199,6 +207,15 @@ int64_t metrics_read_client(const struct metrics *metrics, uint32_t client, enum
     int64_t sum;
     (void)metrics_find_client(metrics, client, metric, &sum);
     return sum;
+}
+
+bool metrics_has_client(const struct metrics *metrics, uint32_t client)
+{
+    for (const struct counters *block = metrics->blocks; block != NULL; block = block->next) {
+        if (metrics_find_cells(block, client) != NULL)
+            return true;
+    }
+    return false;
 }
 
 void metrics_read_histogram(const struct metrics *metrics, enum histogram histogram, struct histogram_view *view)

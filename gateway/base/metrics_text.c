@@ -169,6 +169,8 @@ static void print_client(const struct metrics *metrics, const struct row *row, c
 static void print_clients(const struct metrics *metrics, size_t first, size_t behind, struct buf *out)
 {
     for (size_t client = 0; client < metrics->client_count; client++) {
+        if (!metrics_has_client(metrics, (uint32_t)client))
+            continue;
         for (size_t row = first; row < behind; row++)
             print_client(metrics, &ROWS[row], metrics->clients[client], out);
     }

@@ -79,7 +79,7 @@ enum step_result step_normalise(struct search *search)
     }
     search_look_at_quota(search);
     if (verdict == QUERY_NO_MEMORY) {
-        search_outcome(search, METRIC_FAILED, "failed");
+        search_outcome(search, OUTCOME_FAILED);
         return search_fail(search, 503, CLOCK_SECOND, error.detail, NULL);
     }
     struct problem_extra extra = {.query = &error};

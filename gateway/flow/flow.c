@@ -18,8 +18,12 @@ static const struct {
     enum step_result (*run)(struct search *search);
     enum exchange_step timed_as;
 } STEPS[] = {
-    {step_authenticate, STEP_AUTHENTICATE}, {step_route, STEP_NORMALISE}, {step_normalise, STEP_NORMALISE},
-    {step_quota, STEP_QUOTA},               {step_gather, STEP_LOOKUP},   {step_reply, STEP_PAGE},
+    {step_authenticate, STEP_AUTHENTICATE},
+    {step_route, STEP_NORMALISE},
+    {step_normalise, STEP_NORMALISE},
+    {step_quota, STEP_QUOTA},
+    {step_gather, STEP_LOOKUP},
+    {step_reply, STEP_PAGE},
 };
 
 /* Of so many searches one is timed step by step. */

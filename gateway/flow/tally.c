@@ -92,9 +92,12 @@ void tally_request(struct counters *counters, uint32_t client, enum outcome_kind
 static void observe_steps(struct counters *counters, const struct outcome *outcome)
 {
     static const enum histogram STEPS[EXCHANGE_STEPS] = {
-        [STEP_AUTHENTICATE] = HISTOGRAM_STEP_AUTHENTICATE, [STEP_NORMALISE] = HISTOGRAM_STEP_NORMALISE,
-        [STEP_QUOTA] = HISTOGRAM_STEP_QUOTA,               [STEP_LOOKUP] = HISTOGRAM_STEP_LOOKUP,
-        [STEP_FETCHER] = HISTOGRAM_STEP_FETCHER,           [STEP_PAGE] = HISTOGRAM_STEP_PAGE,
+        [STEP_AUTHENTICATE] = HISTOGRAM_STEP_AUTHENTICATE,
+        [STEP_NORMALISE] = HISTOGRAM_STEP_NORMALISE,
+        [STEP_QUOTA] = HISTOGRAM_STEP_QUOTA,
+        [STEP_LOOKUP] = HISTOGRAM_STEP_LOOKUP,
+        [STEP_FETCHER] = HISTOGRAM_STEP_FETCHER,
+        [STEP_PAGE] = HISTOGRAM_STEP_PAGE,
     };
     for (size_t i = 0; i < EXCHANGE_STEPS; i++) {
         if (i == STEP_FETCHER ? outcome->step_us[i] > 0 : outcome->is_timed)
@@ -117,4 +120,40 @@ void tally_exchange(struct counters *counters, struct exchange *exchange, int64_
         counters_observe(counters, HISTOGRAM_REQUEST_REFUSED, took_us);
     if (outcome->is_timed || outcome->step_us[STEP_FETCHER] > 0)
         observe_steps(counters, outcome);
+}
+
+static void add_sum(const struct metrics *metrics, uint32_t client, enum client_metric row, enum outcome_kind kind,
+                    int status, struct tally_sums *sums)
+{
+    int64_t count = metrics_read_client(metrics, client, row);
+    sums->total += count;
+    sums->outcomes[kind] += count;
+    sums->classes[status / 100] += count;
+}
+
+static void add_client(const struct metrics *metrics, uint32_t client, struct tally_sums *sums)
+{
+    if (!metrics_has_client(metrics, client))
+        return;
+    for (enum outcome_kind kind = OUTCOME_HIT; kind <= OUTCOME_MISS; kind++) {
+        add_sum(metrics, client, SERVED[kind].found, kind, 200, sums);
+        add_sum(metrics, client, SERVED[kind].not_modified, kind, 304, sums);
+    }
+    for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++)
+        add_sum(metrics, client, OTHERS[i].metric, OTHERS[i].kind, OTHERS[i].status, sums);
+    add_sum(metrics, client, CLIENT_METRIC_OTHER, OUTCOME_OTHER, 0, sums);
+}
+
+void tally_sum(struct metrics *metrics, struct tally_sums *sums)
+{
+    size_t count = metrics_clients(metrics);
+    *sums = (struct tally_sums){0};
+    for (size_t i = 0; i < count; i++)
+        add_client(metrics, (uint32_t)i, sums);
+}
+
+void tally_sum_client(const struct metrics *metrics, uint32_t client, struct tally_sums *sums)
+{
+    *sums = (struct tally_sums){0};
+    add_client(metrics, client, sums);
 }

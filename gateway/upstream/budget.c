@@ -3,14 +3,15 @@
 #include "upstream/budget.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 struct budget {
     int64_t count;
     int64_t interval_us; /* margin included */
-    int64_t paused_until_us;
-    int64_t next;     /* where the next start goes; the oldest one once the ring is full */
-    int64_t started;  /* starts in the ring, up to count */
-    int64_t starts[]; /* µs */
+    atomic_int_least64_t paused_until_us;
+    int64_t next;                  /* where the next start goes; the oldest one once the ring is full */
+    atomic_int_least64_t started;  /* starts in the ring, up to count */
+    atomic_int_least64_t starts[]; /* µs */
 };
 
 struct budget *budget_new(int64_t count, int64_t interval_us, int64_t margin_us)
@@ -73,4 +74,15 @@ void budget_pause(struct budget *budget, int64_t until_us)
 int64_t budget_pause_left(const struct budget *budget, int64_t now_us)
 {
     return later(budget->paused_until_us - now_us, 0);
+}
+
+int64_t budget_left(const struct budget *budget, int64_t now_us)
+{
+    int64_t started = budget->started, left = budget->count;
+
+    if (budget->paused_until_us > now_us)
+        return 0;
+    for (int64_t i = 0; i < started; i++)
+        left -= budget->starts[i] + budget->interval_us > now_us;
+    return left;
 }

@@ -14,6 +14,7 @@ static void start_flight(struct fetcher *fetcher, struct ask *ask)
     struct flight *flight = flight_new(fetcher, ask);
 
     flight->number = ++fetcher->came;
+    flight->born_us = loop_now(fetcher->loop);
     route_set_patience(flight, ask->patience_us);
     flight->timer.on_timer = route_on_timer;
     flight->token_waiter.on_token = route_on_token;
@@ -178,6 +179,10 @@ void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view)
     *view = (struct fetcher_view){
         .token_good = token.has_token,
         .token_failing = token.failing,
+        .token_age_us = token.age_us,
+        .token_expires_us = token.expires_us,
+        .token_renew_us = token.renew_us,
+        .budget_left = budget_left(fetcher->budget, now_us),
         .pause_us = later(fetcher->paused_until_us - now_us, 0),
         .breaker = (enum breaker_state)fetcher->breaker_state,
         .breaker_wait_us = later(fetcher->breaker_until_us - now_us, 0),

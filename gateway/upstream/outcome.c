@@ -205,6 +205,7 @@ void outcome_on_done(struct fetch *fetch)
 
     nexudus_judge(fetch, flight->schema, flight->window, &answer);
     flight->status = answer.status;
+    counters_observe(fetcher->counters, HISTOGRAM_UPSTREAM_DURATION, loop_now(fetcher->loop) - flight->started_us);
     counters_add(fetcher->counters, outcomes[answer.verdict].metric, 1);
     tell(fetcher, &answer, fetch->error);
     tell_breaker(flight, outcomes[answer.verdict].is_failure && answer.status != 404); /* who says so is there */

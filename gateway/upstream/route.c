@@ -374,6 +374,9 @@ static void depart(struct flight *flight, const struct token_answer *token)
     flight->probing = breaker_start(&fetcher->breaker, now_us);
     route_show_breaker(fetcher);
     counters_add(fetcher->counters, METRIC_UPSTREAM_SEARCHES, 1);
+    if (flight->born_us != 0)
+        counters_observe(fetcher->counters, HISTOGRAM_UPSTREAM_WAIT, now_us - flight->born_us);
+    flight->born_us = 0;
     if (fetcher->on_probation)
         fetcher->probe = flight;
     flight->started_us = now_us;

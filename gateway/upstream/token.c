@@ -40,7 +40,7 @@ struct token {
     struct buf authorization; /* the header line; empty: no token */
     uint64_t generation;      /* of the last token there was */
     bool worked;              /* that one */
-    int64_t taken_us;         /* when it came, */
+    atomic_llong taken_us;    /* when it came, */
     int64_t worked_us;        /* and when it worked last */
     int excuses;              /* how often it was kept although it was refused and had not worked yet */
     enum proof proof;
@@ -409,6 +409,7 @@ void token_look(const struct token *token, struct token_view *view)
     if (view->has_token) {
         view->state = TOKEN_GOOD;
         view->expires_us = expires_us - now_us;
+        view->age_us = now_us - token->taken_us;
         view->renew_us = renew_us > now_us ? renew_us - now_us : 0;
     } else {
         view->state = view->failing ? (enum token_state)token->failed_state : TOKEN_UNAVAILABLE;

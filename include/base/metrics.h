@@ -77,6 +77,9 @@ struct counters *metrics_block(struct metrics *metrics);
 /* The number of the client of that name: the same whenever it is asked for. Any thread. */
 uint32_t metrics_client(struct metrics *metrics, struct slice name);
 
+/* How many numbers were given. Any thread. */
+size_t metrics_clients(struct metrics *metrics);
+
 /* All of these on the block's own thread. */
 
 void counters_add(struct counters *counters, enum metric metric, int64_t amount);
@@ -91,6 +94,9 @@ void counters_forget_clients(struct counters *counters);
 /* The sum over all blocks. Any thread. */
 int64_t metrics_read(const struct metrics *metrics, enum metric metric);
 int64_t metrics_read_client(const struct metrics *metrics, uint32_t client, enum client_metric metric);
+
+/* Whether any thread has counted anything of the client. */
+bool metrics_has_client(const struct metrics *metrics, uint32_t client);
 
 /* A histogram over all blocks: how many values in each bucket, the last being those above all ends. Any thread. */
 struct histogram_view {

@@ -92,7 +92,7 @@
     ROW(STORE_BYTES, "nexgate_store_bytes", "", GAUGE, "Bytes held by the memory store, overhead included.") \
     ROW(STORE_ENTRIES, "nexgate_store_entries", "", GAUGE, "Windows held by the memory store.") \
     ROW(STORE_EVICTIONS, "nexgate_store_evictions_total", "", COUNTER, "Windows evicted to make room.") \
-    ROW(LOOP_LAG, "nexgate_loop_lag_seconds", "", HISTOGRAM, "How late a timer of each worker's event loop is called, twice a second.") \
+    ROW(LOOP_LAG, "nexgate_loop_lag_seconds", "", HISTOGRAM, "How late the event loops of the workers and the fetcher call a timer, twice a second.") \
     ROW(UPTIME, "nexgate_uptime_seconds", "", SECONDS, "Since the process began to serve.")
 /* clang-format on */
 

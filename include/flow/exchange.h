@@ -60,7 +60,8 @@ enum outcome_kind {
     OUTCOME_OVER_CONCURRENCY,
     OUTCOME_FAILED,
     OUTCOME_HEALTH,
-    OUTCOME_MALFORMED /* no request that we understand, or not in time */
+    OUTCOME_MALFORMED, /* no request that we understand, or not in time */
+    OUTCOME_KINDS
 };
 
 /* Where its time went. */

@@ -15,4 +15,16 @@ void tally_request(struct counters *counters, uint32_t client, enum outcome_kind
 /* The same for an exchange whose answer is made at `now_us`, with the time that it took. */
 void tally_exchange(struct counters *counters, struct exchange *exchange, int64_t now_us);
 
+enum { TALLY_CLASSES = 6 }; /* of statuses: 2 is 2xx; 0: unknown */
+
+struct tally_sums {
+    int64_t total;
+    int64_t outcomes[OUTCOME_KINDS];
+    int64_t classes[TALLY_CLASSES];
+};
+
+/* Adds up what was counted so far, of everybody or of one client. Any thread. */
+void tally_sum(struct metrics *metrics, struct tally_sums *sums);
+void tally_sum_client(const struct metrics *metrics, uint32_t client, struct tally_sums *sums);
+
 #endif

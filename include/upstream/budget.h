@@ -29,6 +29,9 @@ void budget_start(struct budget *budget, int64_t now_us);
 /* No call before `until_us`; a later pause that ends earlier changes nothing. */
 void budget_pause(struct budget *budget, int64_t until_us);
 
+/* How many calls may start now. Any thread; exact where none starts meanwhile. */
+int64_t budget_left(const struct budget *budget, int64_t now_us);
+
 /* µs that the pause still lasts, 0 when there is none. */
 int64_t budget_pause_left(const struct budget *budget, int64_t now_us);
 

@@ -121,10 +121,12 @@ void fetcher_ask(struct fetcher *fetcher, struct ask *ask);
 /* The largest page size that Nexudus was last seen to give for this entity, 0 when no cap is known. Any thread. */
 int64_t fetcher_cap(const struct fetcher *fetcher, const struct schema *schema);
 
-/* Whether searches can be answered now, in words for /readyz; any thread. */
+/* How it stands with Nexudus now; any thread. */
 struct fetcher_view {
-    bool token_good, token_failing; /* a login worked / the last one failed */
-    int64_t pause_us;               /* what is left of a throttle's pause */
+    bool token_good, token_failing;                         /* a login worked / the last one failed */
+    int64_t token_age_us, token_expires_us, token_renew_us; /* while it is good; the latter two from now */
+    int64_t budget_left;                                    /* calls that may start now */
+    int64_t pause_us;                                       /* what is left of a throttle's pause */
     enum breaker_state breaker;
     int64_t breaker_wait_us; /* until the next probe may start */
     int64_t queued, flights;

@@ -48,6 +48,7 @@ struct flight {
     bool retried;   /* its call failed once already */
     bool probing;   /* its call is the breaker's probe */
 
+    int64_t born_us;       /* when it was started; 0 once its first call was */
     int64_t patience_us;   /* for each time in the queue */
     int64_t wait_until_us; /* end of its patience in the queue */
     int64_t latest_us;     /* end of everything */

@@ -97,6 +97,7 @@ struct token_view {
     bool has_token, failing;
     enum token_state state;
     int64_t expires_us, renew_us; /* from now */
+    int64_t age_us;
 };
 void token_look(const struct token *token, struct token_view *view);
 

@@ -6,6 +6,7 @@ The program is the one that NEXGATE_BINARY names, or build/check/nexgate.
 """
 
 import base64
+import collections
 import hashlib
 import mmap
 import os
@@ -25,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 UPSTREAM_WORDS = "words of the upstream that no client may read"  # tests/sim/faults.py puts them into every error
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 LOG_FIELD = re.compile(r'([a-z0-9_]+)=("(?:\\.|[^"\\])*"|\S*)')
-METRIC = re.compile(r"([a-z_]+(?:\{[^}]*\})?) (-?\d+)")
+METRIC = re.compile(r"([a-z_]+(?:\{[^}]*\})?) (-?\d+(?:\.\d+)?)")
 SEARCH = "/api/sys/webhooks"
 
 
@@ -144,12 +145,16 @@ class Gateway:
                 match = METRIC.fullmatch(line)
                 assert match, line
                 assert match[1] not in found, line
-                found[match[1]] = int(match[2])
+                found[match[1]] = float(match[2]) if "." in match[2] else int(match[2])
         return found
 
     def outcomes(self):
-        """{"hit": n, "miss": n, …}."""
-        return {name.split('"')[1]: count for name, count in self.metrics().items() if name.startswith("nexgate_searches_total{")}
+        """{"hit": n, "miss": n, …}: all requests so far by outcome."""
+        found = collections.Counter()
+        for name, count in self.metrics().items():
+            if name.startswith("nexgate_requests_total{"):
+                found[re.search(r'outcome="(\w+)"', name)[1]] += count
+        return found
 
     def move_time(self, seconds):
         self._moved += int(seconds * 1_000_000)

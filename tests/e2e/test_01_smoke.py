@@ -54,7 +54,7 @@ def test_the_admin_listener_tells_how_it_goes(gateway):
     assert status.status == 200 and status.fields["Content-Type"].startswith("application/json")
     assert isinstance(json.loads(status.body), dict)
     metrics = gateway.metrics()
-    assert metrics['nexgate_searches_total{outcome="miss"}'] == 1
+    assert metrics['nexgate_requests_total{client="alpha",outcome="miss",status="200"}'] == 1
     assert metrics["nexgate_upstream_searches_total"] == 1
     assert metrics['nexgate_token_grants_total{grant="password"}'] == 1
     assert metrics["nexgate_store_entries"] == 1

@@ -218,12 +218,17 @@ def test_the_sample_file_names_every_setting_with_its_default():
 def test_the_metrics_listed_are_the_metrics_told(gateway):
     code, out, _ = command("metrics")
     assert code == 0
-    listed = {tuple(line.split("\t")) for line in out.splitlines()}
+    listed = {name: rest for name, *rest in (line.split("\t") for line in out.splitlines())}
     told = gateway.ask_admin("/metrics").body.decode()
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", told, re.M))
     helps = dict(re.findall(r"^# HELP (\S+) (.+)$", told, re.M))
-    assert listed == {(name, types[name], helps[name]) for name in types}
-    assert {name.partition("{")[0] for name in gateway.metrics()} == set(types)
+    assert {name: (kind, text) for name, (kind, _, text) in listed.items()} == {name: (types[name], helps[name]) for name in types}
+    for sample in gateway.metrics():
+        name, _, labels = sample.partition("{")
+        name = name if name in types else re.sub("_(bucket|sum|count)$", "", name)
+        assert name in types, sample
+        told_labels = [label for label in re.findall(r'(\w+)="', labels) if label != "le"]
+        assert ",".join(told_labels) == listed[name][1].replace("-", ""), sample
 
 
 def test_the_version_names_the_libraries():

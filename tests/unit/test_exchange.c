@@ -32,8 +32,8 @@ static void fill(struct exchange *exchange)
     exchange->id_length = 2;
     exchange->answer.status = 200;
     exchange->answer.close = true;
-    exchange->outcome.result = "hit";
-    exchange->outcome.upstream_us = 3;
+    exchange->outcome.kind = OUTCOME_HIT;
+    exchange->outcome.step_us[STEP_FETCHER] = 3;
     exchange->on_answer = on_answer;
     exchange->state = &finished;
     exchange->on_finish = on_finish;
@@ -61,7 +61,7 @@ static void test_reset_forgets(void **state)
     assert_int_equal(exchange->answer.body_length, 0);
     assert_null(exchange->answer.content_type);
     assert_false(exchange->answer.close);
-    assert_null(exchange->outcome.result);
+    assert_int_equal(exchange->outcome.kind, OUTCOME_OTHER);
     assert_null(exchange->on_answer);
     assert_null(exchange->state);
     assert_int_equal(exchange->answer.fields.length, 0);

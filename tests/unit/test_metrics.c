@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/metrics.h"
+#include "base/metrics_text.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@ static void *count_a_lot(void *context)
 {
     struct counters *counters = context;
     for (int i = 0; i < COUNTS; i++) {
-        counters_add(counters, METRIC_REQUESTS, 1);
+        counters_add(counters, METRIC_CONNECTIONS, 1);
         counters_set(counters, METRIC_FLIGHTS_OPEN, i);
     }
     return NULL;
@@ -37,15 +37,15 @@ static void they_add_up_over_threads(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, count_a_lot, blocks[i]), 0);
     int64_t before = 0;
     for (int i = 0; i < 1000; i++) {
-        int64_t now = metrics_read(metrics, METRIC_REQUESTS);
+        int64_t now = metrics_read(metrics, METRIC_CONNECTIONS);
         assert_true(now >= before);
         before = now;
     }
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    assert_int_equal(metrics_read(metrics, METRIC_REQUESTS), THREADS * COUNTS);
+    assert_int_equal(metrics_read(metrics, METRIC_CONNECTIONS), THREADS * COUNTS);
     assert_int_equal(metrics_read(metrics, METRIC_FLIGHTS_OPEN), THREADS * (COUNTS - 1));
-    assert_int_equal(metrics_read(metrics, METRIC_CONNECTIONS), 0);
+    assert_int_equal(metrics_read(metrics, METRIC_LOGINS), 0);
     metrics_free(metrics);
 }
 
@@ -69,7 +69,8 @@ static void samples_stand_as_prometheus_reads_them(void **state)
     struct metrics *metrics = metrics_new();
     struct counters *counters = metrics_block(metrics);
     struct buf out;
-    counters_add(counters, METRIC_HITS, 3);
+    counters_add(counters, METRIC_UPSTREAM_OK, 3);
+    counters_set(counters, METRIC_PAUSE, 1500000);
     counters_set(counters, METRIC_CONNECTIONS_OPEN, 2);
     buf_init(&out, 1 << 20);
     metrics_print(metrics, &out);
@@ -77,84 +78,159 @@ static void samples_stand_as_prometheus_reads_them(void **state)
     assert_non_null(strstr(out.bytes,
                            "# HELP nexgate_connections Client connections open now.\n# TYPE nexgate_connections gauge\n"
                            "nexgate_connections 2\n"));
-    assert_non_null(strstr(out.bytes, "nexgate_searches_total{outcome=\"hit\"} 3\n"));
+    assert_non_null(strstr(out.bytes, "nexgate_upstream_answers_total{result=\"ok\"} 3\n"));
+    assert_non_null(strstr(out.bytes, "nexgate_upstream_pause_seconds 1.5\n"));
     buf_free(&out);
     metrics_free(metrics);
 }
 
-static bool is_name(struct slice text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if (!(c >= 'a' && c <= 'z') && c != '_')
-            return false;
-    }
-    return text.length > 0;
-}
-
-/* Takes `head` off the front of the line, which must have it. */
-static struct slice behind(struct slice line, const char *head)
-{
-    assert_true(slice_starts_with(line, slice_of(head)));
-    return slice_make(line.at + strlen(head), line.length - strlen(head));
-}
-
-/* Reads "# HELP name text" and the "# TYPE name kind" that must follow it; returns the name. */
-static struct slice read_heading(struct slice help, struct slice *rest)
-{
-    struct slice name = {NULL, 0}, type = {NULL, 0}, same = {NULL, 0};
-    help = behind(help, "# HELP ");
-    assert_true(slice_cut(&help, ' ', &name) && help.length > 0);
-    assert_true(is_name(name) && slice_starts_with(name, slice_of("nexgate_")));
-    bool is_total = slice_is(slice_make(name.at + name.length - 6, 6), "_total");
-    assert_true(slice_cut(rest, '\n', &type));
-    type = behind(type, "# TYPE ");
-    assert_true(slice_cut(&type, ' ', &same) && slice_equal(same, name));
-    assert_true(slice_is(type, is_total ? "counter" : "gauge"));
-    return name;
-}
-
-/* Reads "name{labels} value"; the n-th row was set to n. */
-static void read_sample(struct slice line, struct slice name, int64_t expected)
-{
-    struct slice word = {NULL, 0};
-    char number[32];
-    assert_true(slice_cut(&line, ' ', &word) && slice_starts_with(word, name));
-    struct slice labels = slice_make(word.at + name.length, word.length - name.length);
-    assert_true(labels.length == 0 || (labels.at[0] == '{' && labels.at[labels.length - 1] == '}'));
-    snprintf(number, sizeof(number), "%" PRId64, expected);
-    assert_true(slice_is(line, number));
-}
-
-/* As a scraper would read it: HELP, TYPE, then the samples of that name and no other; each name opens once. */
-static void the_output_follows_the_format(void **state)
+/* The n-th number of the table was set to n: each is told once, in its place, with its own value. */
+static void every_number_is_told(void **state)
 {
     (void)state;
     struct metrics *metrics = metrics_new();
     struct counters *counters = metrics_block(metrics);
-    struct slice names[METRIC_COUNT];
-    size_t name_count = 0;
-    int64_t samples = 0;
     struct buf out;
+    int64_t told = 0;
     for (int i = 0; i < METRIC_COUNT; i++)
-        counters_add(counters, (enum metric)i, i + 1);
+        counters_add(counters, (enum metric)i, (i + 1) * INT64_C(1000000));
     buf_init(&out, 1 << 20);
     metrics_print(metrics, &out);
     assert_true(buf_ok(&out) && out.length > 0 && out.bytes[out.length - 1] == '\n');
 
-    struct slice rest = slice_make(out.bytes, out.length - 1), line;
+    struct slice rest = slice_make(out.bytes, out.length - 1), line, word;
     while (slice_cut(&rest, '\n', &line)) {
-        if (line.length > 0 && line.at[0] == '#') {
-            names[name_count] = read_heading(line, &rest);
-            for (size_t i = 0; i < name_count; i++)
-                assert_false(slice_equal(names[i], names[name_count]));
-            name_count++;
-        } else {
-            assert_true(name_count > 0);
-            read_sample(line, names[name_count - 1], ++samples);
-        }
+        bool is_histogram =
+            memmem(line.at, line.length, "_seconds_", 9) != NULL || memmem(line.at, line.length, "le=", 3);
+        if (line.at[0] == '#' || is_histogram)
+            continue;
+        char number[32], seconds[32];
+        snprintf(number, sizeof(number), "%" PRId64, ++told * 1000000);
+        snprintf(seconds, sizeof(seconds), "%" PRId64, told);
+        assert_true(slice_cut(&line, ' ', &word));
+        assert_true(slice_is(line, number) || slice_is(line, seconds));
     }
-    assert_int_equal(samples, METRIC_COUNT);
+    assert_int_equal(told, METRIC_COUNT);
+    buf_free(&out);
+    metrics_free(metrics);
+}
+
+static void a_histogram_puts_values_where_they_belong(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t us;
+        size_t bucket;
+    } values[] = {{-5, 0},
+                  {0, 0},
+                  {8, 0},
+                  {9, 1},
+                  {16, 1},
+                  {17, 2},
+                  {1 << 24, 21},
+                  {(1 << 24) + 1, HISTOGRAM_BUCKETS},
+                  {INT64_C(1) << 60, HISTOGRAM_BUCKETS}};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        struct metrics *metrics = metrics_new();
+        struct counters *counters = metrics_block(metrics);
+        struct histogram_view view;
+        counters_observe(counters, HISTOGRAM_LOOP_LAG, values[i].us);
+        metrics_read_histogram(metrics, HISTOGRAM_LOOP_LAG, &view);
+        assert_int_equal(view.count, 1);
+        assert_int_equal(view.counts[values[i].bucket], 1);
+        assert_int_equal(view.sum_us, values[i].us > 0 ? values[i].us : 0);
+        metrics_free(metrics);
+    }
+}
+
+static char *print(struct metrics *metrics, struct buf *out)
+{
+    buf_init(out, 1 << 20);
+    metrics_print(metrics, out);
+    buf_add_char(out, '\0');
+    assert_true(buf_ok(out));
+    return out->bytes;
+}
+
+/* Cumulative, in seconds, with sum and count. */
+static void a_histogram_is_told_as_prometheus_reads_it(void **state)
+{
+    (void)state;
+    struct metrics *metrics = metrics_new();
+    struct counters *one = metrics_block(metrics), *other = metrics_block(metrics);
+    struct buf out;
+    counters_observe(one, HISTOGRAM_LOOP_LAG, 5);
+    counters_observe(other, HISTOGRAM_LOOP_LAG, 10);
+    counters_observe(other, HISTOGRAM_LOOP_LAG, INT64_C(20000000));
+    const char *text = print(metrics, &out);
+    assert_non_null(strstr(text, "# TYPE nexgate_loop_lag_seconds histogram\n"
+                                 "nexgate_loop_lag_seconds_bucket{le=\"0.000008\"} 1\n"
+                                 "nexgate_loop_lag_seconds_bucket{le=\"0.000016\"} 2\n"));
+    assert_non_null(strstr(text, "nexgate_loop_lag_seconds_bucket{le=\"16.777216\"} 2\n"
+                                 "nexgate_loop_lag_seconds_bucket{le=\"+Inf\"} 3\n"
+                                 "nexgate_loop_lag_seconds_sum 20.000015\n"
+                                 "nexgate_loop_lag_seconds_count 3\n"));
+    buf_free(&out);
+    metrics_free(metrics);
+}
+
+static void clients_are_counted_by_name(void **state)
+{
+    (void)state;
+    struct metrics *metrics = metrics_new();
+    struct counters *one = metrics_block(metrics), *other = metrics_block(metrics);
+    struct buf out;
+    uint32_t number = METRICS_NOBODY;
+    char name[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "c%d", i);
+        number = metrics_client(metrics, slice_of(name));
+        assert_int_equal(number, i + 1);
+    }
+    assert_int_equal(metrics_client(metrics, slice_of("c999")), number);
+    assert_int_equal(metrics_clients(metrics), 1001);
+    assert_false(metrics_has_client(metrics, number));
+    counters_add_client(one, number, CLIENT_METRIC_HIT_200, 2);
+    counters_add_client(other, number, CLIENT_METRIC_HIT_200, 3);
+    counters_add_client(other, METRICS_NOBODY, CLIENT_METRIC_UNAUTHORIZED_401, 1);
+    assert_true(metrics_has_client(metrics, number));
+    assert_int_equal(metrics_read_client(metrics, number, CLIENT_METRIC_HIT_200), 5);
+    const char *text = print(metrics, &out);
+    assert_non_null(strstr(text, "\nnexgate_requests_total{client=\"c999\",outcome=\"hit\",status=\"200\"} 5\n"));
+    assert_non_null(
+        strstr(text, "\nnexgate_requests_total{client=\"(none)\",outcome=\"unauthorized\",status=\"401\"} 1\n"));
+    assert_null(strstr(text, "c998")); /* nothing was counted of it */
+    buf_free(&out);
+    metrics_free(metrics);
+}
+
+static void a_clients_gauge_is_told_while_it_is_set(void **state)
+{
+    (void)state;
+    struct metrics *metrics = metrics_new();
+    struct counters *counters = metrics_block(metrics);
+    struct buf out;
+    uint32_t number = metrics_client(metrics, slice_of("alpha"));
+    counters_set_client(counters, number, CLIENT_METRIC_RATE_LEFT, 0);
+    assert_non_null(strstr(print(metrics, &out), "\nnexgate_quota_rate_left{client=\"alpha\"} 0\n"));
+    buf_free(&out);
+    counters_forget_clients(counters);
+    assert_null(strstr(print(metrics, &out), "alpha"));
+    buf_free(&out);
+    metrics_free(metrics);
+}
+
+/* A configuration cannot hold such names; the text must stand whatever it is given. */
+static void no_name_breaks_a_line(void **state)
+{
+    (void)state;
+    struct metrics *metrics = metrics_new();
+    struct counters *counters = metrics_block(metrics);
+    struct buf out;
+    uint32_t number = metrics_client(metrics, slice_of("a\"} 9\nb\\"));
+    counters_add_client(counters, number, CLIENT_METRIC_HIT_200, 1);
+    assert_non_null(strstr(print(metrics, &out),
+                           "\nnexgate_requests_total{client=\"a\\\"} 9\\nb\\\\\",outcome=\"hit\",status=\"200\"} 1\n"));
     buf_free(&out);
     metrics_free(metrics);
 }
@@ -166,12 +242,13 @@ static void the_list_names_each_metric_once(void **state)
     buf_init(&out, 1 << 20);
     metrics_list(&out);
     buf_add_char(&out, '\0');
-    const char *first = strstr(out.bytes, "nexgate_searches_total\tcounter\tSearches by outcome.\n");
+    const char *first = strstr(out.bytes, "nexgate_requests_total\tcounter\tclient,outcome,status\tRequests answered");
     assert_non_null(first);
-    assert_null(strstr(first + 1, "nexgate_searches_total\t"));
-    assert_non_null(strstr(out.bytes, "nexgate_store_bytes\tgauge\t"));
+    assert_null(strstr(first + 1, "nexgate_requests_total\t"));
+    assert_non_null(strstr(out.bytes, "nexgate_store_bytes\tgauge\t-\t"));
+    assert_non_null(strstr(out.bytes, "nexgate_request_duration_seconds\thistogram\toutcome\t"));
     assert_true(
-        slice_starts_with(buf_slice(&out), slice_of("nexgate_connections\tgauge\tClient connections open now.\n")));
+        slice_starts_with(buf_slice(&out), slice_of("nexgate_connections\tgauge\t-\tClient connections open now.\n")));
     buf_free(&out);
 }
 
@@ -181,7 +258,12 @@ int main(void)
         cmocka_unit_test(they_add_up_over_threads),
         cmocka_unit_test(a_gauge_goes_down),
         cmocka_unit_test(samples_stand_as_prometheus_reads_them),
-        cmocka_unit_test(the_output_follows_the_format),
+        cmocka_unit_test(every_number_is_told),
+        cmocka_unit_test(a_histogram_puts_values_where_they_belong),
+        cmocka_unit_test(a_histogram_is_told_as_prometheus_reads_it),
+        cmocka_unit_test(clients_are_counted_by_name),
+        cmocka_unit_test(a_clients_gauge_is_told_while_it_is_set),
+        cmocka_unit_test(no_name_breaks_a_line),
         cmocka_unit_test(the_list_names_each_metric_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

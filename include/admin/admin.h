@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The admin listener's handler: a table of pages, who may ask for them, and what they are made from. On the main
+ * thread; reads what other threads publish. */
+#ifndef NEXGATE_ADMIN_ADMIN_H
+#define NEXGATE_ADMIN_ADMIN_H
+
+#include "base/metrics.h"
+#include "cache/memory.h"
+#include "client/roster.h"
+#include "flow/exchange.h"
+#include "upstream/fetcher.h"
+
+/* What the pages work with; all borrowed, all outlive it. */
+struct admin_parts {
+    const struct clock *clock;
+    struct log *log;
+    struct metrics *metrics;
+    struct counters *counters; /* the main thread's: gauges that are looked up go here before a read */
+    struct memory *memory;
+    struct fetcher *fetcher;
+    const struct schema_set *schemas;
+    struct roster *roster;
+    const char *version;
+};
+
+/* Seen by its pages. */
+struct admin {
+    struct handler handler;
+    struct admin_parts parts;
+    int64_t started_us;
+    bool draining;
+    bool has_key;
+    uint8_t key_digest[HASH_SHA256_BYTES];
+};
+
+enum admin_methods { ADMIN_READS, /* GET and HEAD */ ADMIN_CHANGES /* POST, with the admin key where there is one */ };
+
+/* One path of the listener. `answer` is as handler->start: true when the answer is made; false when `on_answer` of the
+ * exchange will be called in a later turn, on this thread. What it borrows is released by on_finish, which may come
+ * before the answer when the process ends. */
+struct admin_page {
+    const char *path;
+    enum admin_methods methods;
+    bool (*answer)(struct admin *admin, struct exchange *exchange);
+};
+
+struct admin *admin_new(const struct admin_parts *parts);
+void admin_free(struct admin *admin);
+
+struct handler *admin_handler(struct admin *admin);
+
+/* The SHA-256 of the key that POST asks for from now on; NULL: none. */
+void admin_set_key(struct admin *admin, const uint8_t digest[HASH_SHA256_BYTES]);
+
+/* From now on /readyz says 503: the process drains. */
+void admin_drain(struct admin *admin);
+
+#endif
