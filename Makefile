@@ -30,7 +30,7 @@ BUILD         := $(BUILD-$(VARIANT))
 DOORS := -DNEXGATE_MOVABLE_CLOCK -DNEXGATE_FAILING_MEMORY
 
 CFLAGS-release := -O2 -D_FORTIFY_SOURCE=3
-CFLAGS-check   := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer $(DOORS)
+CFLAGS-check   := -O1 -fsanitize=address,undefined,pointer-compare,pointer-subtract -fno-sanitize-recover=all -fno-omit-frame-pointer $(DOORS)
 # gcc sees ghosts between the sanitizer's calls; the other variants ask for uninitialised values.
 CFLAGS-race    := -O1 -fsanitize=thread -fno-omit-frame-pointer $(DOORS) -Wno-error=maybe-uninitialized
 CFLAGS-moved   := -O1 $(DOORS)

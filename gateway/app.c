@@ -10,6 +10,7 @@
 #include "app.h"
 
 #include "admin/admin.h"
+#include "descriptors.h"
 #include "flow/store.h"
 #include "io/lag.h"
 #include "room_options.h"
@@ -72,16 +73,6 @@ void app_harden(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* As many descriptors as the kernel lets us have: a gateway that stops accepting at 1024 helps nobody. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static bool make_fetcher(struct app *app)
 {
     const struct settings *settings = app->settings;
@@ -126,7 +117,6 @@ static bool make_admin(struct app *app)
     if (!listener_open(settings->admin, &descriptor, 1, why, sizeof(why)))
         return fail_listen(settings->admin, why);
     struct front_options options = room_options_front(settings);
-    options.connections = options.connections_per_address = ADMIN_CONNECTIONS;
     app->admin_census = front_census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
     log_listening(app, descriptor, "admin");
     app->admin_front =
@@ -299,6 +289,19 @@ static void open_doors(struct app *app)
 #endif
 }
 
+/* The census that the configuration asks for, as far as the process has descriptors. */
+static struct front_census *make_census(const struct app *app)
+{
+    const struct settings *settings = app->settings;
+    int64_t limit = descriptors_raise();
+    int64_t connections = descriptors_for_clients(limit, settings->connections);
+    if (connections < settings->connections)
+        log_write(app->log, LOG_LEVEL_WARN, "fewer client connections than configured: the descriptor limit is too low",
+                  LOG_FIELDS(LOG_NUMBER("configured", settings->connections), LOG_NUMBER("connections", connections),
+                             LOG_NUMBER("descriptor_limit", limit)));
+    return front_census_new(connections, settings->connections_per_address);
+}
+
 static bool start(struct app *app)
 {
     const struct settings *settings = app->settings;
@@ -329,7 +332,7 @@ static bool start(struct app *app)
     app->admin = admin_new(&admin);
     if (settings->has_admin_key)
         admin_set_key(app->admin, settings->admin_key_digest);
-    app->census = front_census_new(settings->connections, settings->connections_per_address);
+    app->census = make_census(app);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
     if (workers > WORKERS_MAX)
@@ -392,7 +395,6 @@ static void take_apart(struct app *app)
 
 int app_serve(const struct settings *settings)
 {
-    raise_descriptor_limit();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         fprintf(stderr, "nexgate: libcurl cannot be initialised\n");
         return 1;

@@ -38,8 +38,6 @@ struct front_options room_options_front(const struct settings *settings)
         .limits = {.header_bytes = (size_t)settings->header_bytes,
                    .query_bytes = (size_t)settings->query_bytes,
                    .body_bytes = (size_t)settings->body_bytes},
-        .connections = settings->connections,
-        .connections_per_address = settings->connections_per_address,
         .header_timeout_us = settings->header_timeout_us,
         .idle_timeout_us = settings->idle_timeout_us,
         .write_timeout_us = settings->write_timeout_us,

@@ -37,7 +37,7 @@ programs() {
     for program in "$folder"/test_*; do
         [ -x "$program" ] && [ -f "$program" ] || continue
         case $program in *.d) continue ;; esac
-        "$program" >"$log/out" 2>&1
+        ASAN_OPTIONS=detect_invalid_pointer_pairs=2 "$program" >"$log/out" 2>&1
         local code=$?
         good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p' "$log/out" | awk '{n += $1} END {print n + 0}')
         bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p' "$log/out" | awk '{n += $1} END {print n + 0}')

@@ -37,6 +37,7 @@ static struct search *search_take(struct flow *flow)
     struct search *search = flow->pool;
     if (search != NULL) {
         flow->pool = search->next;
+        flow->pooled--;
         return search;
     }
     search = mem_new(sizeof(*search));
@@ -71,14 +72,20 @@ static void keep_or_free(struct buf *buf)
 static void on_finish(struct exchange *exchange)
 {
     struct search *search = exchange->state;
+    struct flow *flow = search->flow;
     exchange->state = NULL;
     search_drop_parts(search);
     if (search->in_progress)
         quota_end(search->client);
+    if (flow->pooled == FLOW_POOL_MAX) {
+        search_free(search);
+        return;
+    }
     keep_or_free(&search->canonical);
     keep_or_free(&search->if_none_match);
-    search->next = search->flow->pool;
-    search->flow->pool = search;
+    search->next = flow->pool;
+    flow->pool = search;
+    flow->pooled++;
 }
 
 static void time_step(struct search *search)

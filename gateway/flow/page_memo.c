@@ -70,7 +70,7 @@ static bool locate(struct slice slice, const struct buf *text, struct entry *con
 {
     for (uint32_t source = 0; source <= count; source++) {
         const struct buf *buf = source == 0 ? text : &entries[source - 1]->body;
-        if (slice.at >= buf->bytes && slice.at + slice.length <= buf->bytes + buf->length) {
+        if (buf_holds(buf, slice)) {
             *piece = (struct piece){source, (uint32_t)(slice.at - buf->bytes), (uint32_t)slice.length};
             return true;
         }

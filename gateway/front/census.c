@@ -79,16 +79,18 @@ static bool count_address(struct front_census *census, uint64_t address)
     return true;
 }
 
-bool census_enter(struct front_census *census, uint64_t address)
+enum census_verdict census_enter(struct front_census *census, uint64_t address)
 {
+    enum census_verdict verdict = CENSUS_ENTERED;
     pthread_mutex_lock(&census->lock);
-    bool entered = census->total < census->total_max;
-    if (entered && address != CENSUS_NO_ADDRESS)
-        entered = count_address(census, address);
-    if (entered)
+    if (census->total >= census->total_max)
+        verdict = CENSUS_FULL;
+    else if (address != CENSUS_NO_ADDRESS && !count_address(census, address))
+        verdict = CENSUS_ADDRESS_FULL;
+    else
         census->total++;
     pthread_mutex_unlock(&census->lock);
-    return entered;
+    return verdict;
 }
 
 void census_leave(struct front_census *census, uint64_t address)

@@ -10,8 +10,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,7 +65,9 @@ void conn_close(struct conn *conn)
         conn_home_give_exchange(conn->home, conn->exchange);
         conn->exchange = NULL;
     }
-    conn_home_note_closed(conn->home, conn);
+    if (handler_has_it)
+        conn_home_count(conn->home, METRIC_ABANDONED);
+    conn_home_note_closed(conn->home);
     loop_defer(conn->home->loop, &conn->turn_end);
 }
 
@@ -75,6 +77,13 @@ static void abort_connection(struct conn *conn)
     struct linger now = {.l_onoff = 1, .l_linger = 0};
     setsockopt(conn->descriptor, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     conn_close(conn);
+}
+
+/* Bytes that the kernel keeps for the client: it has not acknowledged them, or not read them from a unix socket. */
+static int untaken(const struct conn *conn)
+{
+    int bytes = 0;
+    return ioctl(conn->descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 /* All is said. The client may still be sending; a plain close would make the kernel answer that with a reset, which can
@@ -87,6 +96,15 @@ static void linger(struct conn *conn)
     conn->body_sent = 0;
     conn_enter_room(conn, conn->home->linger);
     conn_watch(conn, EV_READ);
+}
+
+/* A plain close would leave the kernel with bytes that nobody counts any more. */
+void conn_finish(struct conn *conn)
+{
+    if (untaken(conn) > 0)
+        linger(conn);
+    else
+        conn_close(conn);
 }
 
 static void finish_answer(struct conn *conn)
@@ -152,13 +170,14 @@ void conn_start(struct conn *conn, const struct request *request)
         answer(conn);
 }
 
-void conn_refuse(struct conn *conn, int status, const char *why)
+void conn_refuse(struct conn *conn, int status, const char *why, enum metric limit)
 {
     struct request request = {.method = conn->parser.method};
     conn->parser.keep_alive = false;
     conn->has_asked = true;
     conn->exchange = conn_home_take_exchange(conn->home, &request);
     problem_answer(conn->exchange, status, why, NULL);
+    conn_home_count(conn->home, limit);
     if (conn->home->counters != NULL)
         tally_request(conn->home->counters, METRICS_NOBODY, OUTCOME_MALFORMED, status);
     log_write(conn->home->log, LOG_LEVEL_DEBUG, "request refused",
@@ -185,8 +204,29 @@ static void drop_input(struct conn *conn)
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     conn->body_sent += got > 0 ? (size_t)got : 0;
-    if (got <= 0 || conn->body_sent > LINGER_BYTES_MAX)
+    if (got < 0 || conn->body_sent > LINGER_BYTES_MAX)
+        abort_connection(conn);
+    else if (got == 0 && untaken(conn) > 0)
+        conn_watch(conn, 0);
+    else if (got == 0)
         conn_close(conn);
+}
+
+/* In the middle of a body: an interim answer may be under way. */
+static void on_body_event(struct conn *conn, short what)
+{
+    if ((what & EV_WRITE) != 0) {
+        enum output_result result = conn_output_continue(conn);
+        if (result == OUTPUT_BROKEN)
+            conn_close(conn);
+        else if (result == OUTPUT_SENT)
+            conn_watch(conn, EV_READ);
+    }
+    if (conn->phase != CONN_BODY || (what & EV_READ) == 0)
+        return;
+    conn_watch(conn, EV_READ); /* what waits to be sent may have to wait for the handler now */
+    if (conn->phase == CONN_BODY)
+        conn_input_read(conn);
 }
 
 static void on_writable(struct conn *conn)
@@ -202,12 +242,13 @@ static void on_event(evutil_socket_t descriptor, short what, void *context)
 {
     struct conn *conn = context;
     (void)descriptor;
-    (void)what;
     conn->home->now_us = loop_now(conn->home->loop);
     switch ((enum conn_phase)conn->phase) {
     case CONN_HEAD:
-    case CONN_BODY:
         conn_input_read(conn);
+        break;
+    case CONN_BODY:
+        on_body_event(conn, what);
         break;
     case CONN_HANDLER:
         look_while_waiting(conn);
@@ -234,6 +275,7 @@ static void bury(struct conn *conn)
         conn->previous->next = conn->next;
     else
         home->first = conn->next;
+    home->on_close(home->context, conn->address);
     mem_free(conn);
 }
 
@@ -259,9 +301,6 @@ static void on_turn_end(struct deferred *deferred)
 void conn_open(struct conn_home *home, int descriptor, uint64_t address)
 {
     struct conn *conn = mem_new(sizeof(*conn));
-    int on = 1;
-    /* A unix socket has no such option, nor need of it. */
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     conn->home = home;
     conn->descriptor = descriptor;
     conn->address = address;
@@ -269,7 +308,7 @@ void conn_open(struct conn_home *home, int descriptor, uint64_t address)
     conn->phase = CONN_HEAD;
     parser_init(&conn->parser);
     buf_init(&conn->held, home->options.limits.header_bytes + INPUT_BYTES + HELD_READ_BYTES);
-    buf_init(&conn->unsent, RESPOND_HEAD_MAX);
+    buf_init(&conn->unsent, RESPOND_HEAD_MAX + CONN_INTERIM_MAX);
     conn->next = home->first;
     if (conn->next != NULL)
         conn->next->previous = conn;
@@ -306,20 +345,37 @@ static struct conn *late(struct waiter *waiter, struct conn_home *home)
 
 void conn_on_idle_late(struct waiter *waiter, void *home)
 {
-    conn_close(late(waiter, home));
+    conn_home_count(home, METRIC_LIMIT_IDLE_TIMEOUT);
+    conn_finish(late(waiter, home));
 }
 
 void conn_on_header_late(struct waiter *waiter, void *home)
 {
-    conn_refuse(late(waiter, home), 408, "the request did not come in time");
+    conn_refuse(late(waiter, home), 408, "the request did not come in time", METRIC_LIMIT_HEADER_TIMEOUT);
 }
 
+/* Who lingers has all of the answer but what the kernel holds, and is waited for as long as that becomes less. */
 void conn_on_write_late(struct waiter *waiter, void *home)
 {
-    abort_connection(late(waiter, home));
+    struct conn *conn = late(waiter, home);
+    int before = conn->untaken;
+    conn->untaken = conn->phase == CONN_LINGER ? untaken(conn) : 0;
+    if (conn->phase == CONN_LINGER && conn->untaken == 0) {
+        conn_close(conn);
+    } else if (conn->phase == CONN_LINGER && conn->untaken < before) {
+        conn_enter_room(conn, conn->home->write);
+    } else {
+        conn_home_count(home, METRIC_LIMIT_WRITE_TIMEOUT);
+        abort_connection(conn);
+    }
 }
 
 void conn_on_linger_late(struct waiter *waiter, void *home)
 {
-    conn_close(late(waiter, home));
+    struct conn *conn = late(waiter, home);
+    conn->untaken = untaken(conn);
+    if (conn->untaken > 0 && !conn->home->draining)
+        conn_enter_room(conn, conn->home->write);
+    else
+        conn_close(conn); /* a drain does not wait: the kernel gives up by itself */
 }

@@ -125,12 +125,17 @@ static void on_drained(struct deferred *deferred)
         tell(home->drained_context);
 }
 
-void conn_home_note_closed(struct conn_home *home, struct conn *conn)
+void conn_home_count(struct conn_home *home, enum metric metric)
+{
+    if (home->counters != NULL && metric != METRIC_COUNT)
+        counters_add(home->counters, metric, 1);
+}
+
+void conn_home_note_closed(struct conn_home *home)
 {
     home->open--;
     if (home->counters != NULL)
         counters_add(home->counters, METRIC_CONNECTIONS_OPEN, -1);
-    home->on_close(home->context, conn->address);
     defer_drained(home);
 }
 
@@ -189,6 +194,7 @@ static void free_connections(struct conn_home *home)
     while (home->first != NULL) {
         struct conn *conn = home->first;
         conn_close(conn);
+        home->on_close(home->context, conn->address);
         if (conn->exchange != NULL)
             exchange_free(conn->exchange);
         home->first = conn->next;

@@ -21,7 +21,7 @@ static void hold(struct conn *conn, struct slice rest)
             buf_free(held);
         return;
     }
-    if (held->bytes != NULL && rest.at >= held->bytes && rest.at < held->bytes + held->length) {
+    if (buf_holds(held, rest)) {
         memmove(held->bytes, rest.at, rest.length);
         held->length = rest.length;
         return;
@@ -30,6 +30,17 @@ static void hold(struct conn *conn, struct slice rest)
     buf_add(held, rest);
     if (!buf_ok(held))
         conn_close(conn); /* out of memory */
+}
+
+static void refuse(struct conn *conn, const struct parser *parser)
+{
+    static const enum metric LIMITS[] = {
+        [PARSER_LIMIT_NONE] = METRIC_COUNT,
+        [PARSER_LIMIT_HEADER] = METRIC_LIMIT_HEADER_BYTES,
+        [PARSER_LIMIT_QUERY] = METRIC_LIMIT_QUERY_BYTES,
+        [PARSER_LIMIT_BODY] = METRIC_LIMIT_BODY_BYTES,
+    };
+    conn_refuse(conn, parser->status, parser->why, LIMITS[parser->limit]);
 }
 
 /* A head that a body follows: when the body has not all come, the head is kept, and read again once it has. Bytes used.
@@ -44,7 +55,7 @@ static size_t serve_head_with_body(struct conn *conn, struct slice input, size_t
         conn_start(conn, request);
         break;
     case PARSER_REFUSED:
-        conn_refuse(conn, conn->parser.status, conn->parser.why);
+        refuse(conn, &conn->parser);
         break;
     case PARSER_MORE:
         conn->phase = CONN_BODY;
@@ -71,11 +82,14 @@ static size_t serve_head(struct conn *conn, struct slice input)
         conn_start(conn, &request);
         return head;
     case PARSER_REFUSED:
-        conn_refuse(conn, conn->parser.status, conn->parser.why);
+        refuse(conn, &conn->parser);
         return input.length;
     case PARSER_MORE:
         break;
     }
+    size_t skipped = parser_skip_empty_lines(&conn->parser);
+    if (skipped > 0)
+        return skipped; /* who sends empty lines and nothing else is idle */
     if (conn->room != home->header)
         conn_enter_room(conn, home->header); /* more bytes do not buy more time */
     return 0;
@@ -90,7 +104,7 @@ static size_t serve_body(struct conn *conn, struct slice input)
     case PARSER_MORE:
         return used;
     case PARSER_REFUSED:
-        conn_refuse(conn, conn->parser.status, conn->parser.why);
+        refuse(conn, &conn->parser);
         return input.length;
     case PARSER_HEAD:
         break;
@@ -102,7 +116,7 @@ static size_t serve_body(struct conn *conn, struct slice input)
     enum parser_verdict verdict =
         parser_head(&parser, buf_slice(&conn->held), limits, &request, &conn->home->joined, &head);
     if (verdict != PARSER_HEAD) { /* it was a head before: only memory can be out now */
-        conn_refuse(conn, parser.status, parser.why);
+        refuse(conn, &parser);
         return input.length;
     }
     conn_start(conn, &request);
@@ -118,7 +132,7 @@ void conn_input_wait(struct conn *conn)
 {
     if (conn_input_is_idle(conn))
         conn_enter_room(conn, conn->home->idle);
-    conn_watch(conn, EV_READ);
+    conn_watch(conn, conn->unsent.length > 0 ? EV_READ | EV_WRITE : EV_READ);
 }
 
 /* One request, or a part of one. Bytes used; none when more must come, or something else must happen first. */
@@ -178,8 +192,11 @@ static bool receive(struct conn *conn, struct slice *input)
     ssize_t got = recv(conn->descriptor, room, behind ? HELD_READ_BYTES : INPUT_BYTES, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return false;
-    if (got <= 0) {
-        conn_close(conn); /* the end, and nothing whole is left to answer */
+    if (got <= 0) { /* the end, and nothing whole is left to answer */
+        if (got == 0)
+            conn_finish(conn);
+        else
+            conn_close(conn);
         return false;
     }
     if (behind)

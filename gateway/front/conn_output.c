@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* A head and the body's slices, less what was sent. */
+/* What is left of before, a head and the body's slices, less what was sent. */
 struct vector {
-    struct iovec parts[1 + EXCHANGE_BODY_SLICES_MAX];
+    struct iovec parts[2 + EXCHANGE_BODY_SLICES_MAX];
     size_t count;
     size_t length; /* bytes of all */
 };
@@ -46,6 +46,20 @@ static ssize_t send_vector(int descriptor, struct vector *vector)
     return sent;
 }
 
+/* Takes what was sent off what is kept; how much of it was something else. */
+static size_t drop_unsent(struct conn *conn, size_t sent)
+{
+    struct buf *unsent = &conn->unsent;
+    size_t kept = unsent->length;
+    if (sent >= kept) {
+        buf_free(unsent);
+        return sent - kept;
+    }
+    memmove(unsent->bytes, unsent->bytes + sent, kept - sent);
+    unsent->length -= sent;
+    return 0;
+}
+
 enum output_result conn_output_start(struct conn *conn)
 {
     struct conn_home *home = conn->home;
@@ -58,13 +72,16 @@ enum output_result conn_output_start(struct conn *conn)
     assert(buf_ok(&home->output));
 
     struct vector vector = {.count = 0};
+    add_part(&vector, buf_slice(&conn->unsent)); /* of an interim answer */
     add_part(&vector, buf_slice(&home->output));
     add_body(&vector, exchange, 0);
     ssize_t result = send_vector(conn->descriptor, &vector);
     if (result < 0)
         return OUTPUT_BROKEN;
-    size_t sent = (size_t)result, head = home->output.length;
-    if (sent == vector.length)
+    bool is_all = (size_t)result == vector.length;
+    size_t sent = conn->unsent.length > 0 ? drop_unsent(conn, (size_t)result) : (size_t)result;
+    size_t head = home->output.length;
+    if (is_all)
         return OUTPUT_SENT;
     conn->body_sent = sent > head ? sent - head : 0;
     if (sent < head)
@@ -76,24 +93,26 @@ enum output_result conn_output_continue(struct conn *conn)
 {
     struct vector vector = {.count = 0};
     add_part(&vector, buf_slice(&conn->unsent));
-    add_body(&vector, conn->exchange, conn->body_sent);
+    if (conn->exchange != NULL)
+        add_body(&vector, conn->exchange, conn->body_sent);
     ssize_t result = send_vector(conn->descriptor, &vector);
     if (result < 0)
         return OUTPUT_BROKEN;
-    size_t sent = (size_t)result, head = conn->unsent.length;
-    if (sent < head) {
-        memmove(conn->unsent.bytes, conn->unsent.bytes + sent, head - sent);
-        conn->unsent.length -= sent;
-        return OUTPUT_BLOCKED;
-    }
-    buf_free(&conn->unsent);
-    conn->body_sent += sent - head;
-    return sent == vector.length ? OUTPUT_SENT : OUTPUT_BLOCKED;
+    conn->body_sent += drop_unsent(conn, (size_t)result);
+    return (size_t)result == vector.length ? OUTPUT_SENT : OUTPUT_BLOCKED;
 }
 
 bool conn_output_interim(struct conn *conn)
 {
     static const struct slice CONTINUE = SLICE("HTTP/1.1 100 Continue\r\n\r\n");
-    ssize_t sent = send(conn->descriptor, CONTINUE.at, CONTINUE.length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sent == (ssize_t)CONTINUE.length; /* the client took all of the answer before, so there is room */
+    _Static_assert(CONN_INTERIM_MAX >= sizeof("HTTP/1.1 100 Continue\r\n\r\n"), "unsent has room for it");
+    struct vector vector = {.count = 0};
+    add_part(&vector, CONTINUE);
+    ssize_t sent = send_vector(conn->descriptor, &vector);
+    if (sent < 0)
+        return false;
+    /* The kernel may be full of the answer before. */
+    if ((size_t)sent < CONTINUE.length)
+        buf_add(&conn->unsent, slice_make(CONTINUE.at + sent, CONTINUE.length - (size_t)sent));
+    return buf_ok(&conn->unsent);
 }

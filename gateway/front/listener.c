@@ -12,6 +12,7 @@
 #include <event2/event_struct.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -205,13 +206,14 @@ static void on_close(void *context, uint64_t address)
 static void admit(struct front *front, int descriptor, const struct sockaddr *peer)
 {
     uint64_t address = census_address(peer);
-    if (census_enter(front->census, address)) {
+    enum census_verdict verdict = census_enter(front->census, address);
+    if (verdict == CENSUS_ENTERED) {
         conn_open(front->home, descriptor, address);
         return;
     }
     close(descriptor);
     if (front->counters != NULL)
-        counters_add(front->counters, METRIC_CONNECTIONS_REFUSED, 1);
+        counters_add(front->counters, verdict == CENSUS_FULL ? METRIC_LIMIT_CONNECTIONS : METRIC_LIMIT_PER_ADDRESS, 1);
 }
 
 /* Accepting would only fail again at once, so the queue is left alone for a while. */
@@ -265,6 +267,16 @@ static void on_pause_over(struct timer *timer)
     event_add(&front->acceptable, NULL);
 }
 
+/* What every accepted socket inherits. Nagle's waiting helps nobody who writes whole answers; and what the kernel still
+ * holds for a client when a connection or the process ends is not kept for longer than we ourselves would wait. A unix
+ * socket has no such options, nor need of them. */
+static void set_inherited(int descriptor, const struct front_options *options)
+{
+    unsigned timeout_ms = (unsigned)(options->write_timeout_us / CLOCK_MILLISECOND);
+    (void)set_on(descriptor, IPPROTO_TCP, TCP_NODELAY);
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
 struct front *front_new(struct loop *loop, int descriptor, const struct front_options *options, struct handler *handler,
                         struct front_census *census, struct log *log, struct counters *counters)
 {
@@ -275,6 +287,7 @@ struct front *front_new(struct loop *loop, int descriptor, const struct front_op
     front->counters = counters;
     front->descriptor = descriptor;
     front->pause.on_timer = on_pause_over;
+    set_inherited(descriptor, options);
     front->home = conn_home_new(loop, options, handler, log, counters, on_close, front);
     event_assign(&front->acceptable, loop_base(loop), descriptor, EV_READ | EV_PERSIST, on_acceptable, front);
     if (event_add(&front->acceptable, NULL) != 0) {

@@ -145,8 +145,10 @@ static enum step scan_path(struct parser *parser, const struct head *head)
 static enum step scan_query(struct parser *parser, const struct head *head)
 {
     bool has_ended = skip_run(parser, head, OCTET_QUERY);
-    if (parser->scanned - parser->query_at > head->limits->query_bytes)
-        return refuse(parser, 414, "the query is longer than this gateway takes");
+    if (parser->scanned - parser->query_at > head->limits->query_bytes) {
+        (void)parser_refuse_limit(parser, PARSER_LIMIT_QUERY, 414, "the query is longer than this gateway takes");
+        return STEP_REFUSED;
+    }
     if (!has_ended)
         return STEP_WAIT;
     if (head->at[parser->scanned] != ' ')
@@ -280,13 +282,24 @@ static enum parser_verdict scan(struct parser *parser, const struct head *head)
             if (head->length < head->limits->header_bytes)
                 return PARSER_MORE;
             if (parser->stage < STAGE_FIELD)
-                (void)parser_refuse(parser, 414, "the request line is longer than this gateway takes");
+                (void)parser_refuse_limit(parser, PARSER_LIMIT_HEADER, 414,
+                                          "the request line is longer than this gateway takes");
             else
-                (void)parser_refuse(parser, 431, "the request's head is longer than this gateway takes");
+                (void)parser_refuse_limit(parser, PARSER_LIMIT_HEADER, 431,
+                                          "the request's head is longer than this gateway takes");
             return PARSER_REFUSED;
         }
     }
     return PARSER_HEAD;
+}
+
+size_t parser_skip_empty_lines(struct parser *parser)
+{
+    if (parser->stage != STAGE_START)
+        return 0;
+    size_t skipped = parser->scanned;
+    parser->scanned = 0;
+    return skipped;
 }
 
 enum parser_verdict parser_head(struct parser *parser, struct slice bytes, const struct parser_limits *limits,

@@ -48,8 +48,10 @@ static unsigned hex_digit(char octet)
 static enum parser_verdict add_size_digit(struct parser *parser, char octet, const struct parser_limits *limits)
 {
     parser->body_left = parser->body_left * 16 + hex_digit(octet);
-    if (parser->body_left > limits->body_bytes - parser->body_total)
-        return refuse(parser, 413, "the body is longer than this gateway takes");
+    if (parser->body_left > limits->body_bytes - parser->body_total) {
+        (void)parser_refuse_limit(parser, PARSER_LIMIT_BODY, 413, "the body is longer than this gateway takes");
+        return PARSER_REFUSED;
+    }
     return go(parser, CHUNK_SIZE);
 }
 

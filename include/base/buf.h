@@ -58,4 +58,11 @@ static inline struct slice buf_slice(const struct buf *buf)
     return slice_make(buf->bytes, buf->length);
 }
 
+/* Whether the slice lies in what was written. Compares numbers: addresses of different objects have no order in C. */
+static inline bool buf_holds(const struct buf *buf, struct slice slice)
+{
+    uintptr_t at = (uintptr_t)slice.at - (uintptr_t)buf->bytes;
+    return buf->bytes != NULL && at <= buf->length && slice.length <= buf->length - at;
+}
+
 #endif

@@ -4,6 +4,8 @@
 #define NEXGATE_BASE_METRICS_TABLE_H
 
 /* clang-format off */
+#define LIMIT(ROW, id, limit) \
+    ROW(id, "nexgate_limits_reached_total", "limit=\"" limit "\"", COUNTER, "Connections ended or refused, and requests refused, because of a limit of [limits].")
 #define REQUESTS(ROW, id, outcome, status) \
     ROW(id, "nexgate_requests_total", "outcome=\"" outcome "\",status=\"" status "\"", CLIENT_COUNTER, "Requests answered on the public listener, by client, by what became of them and by status: each counts once.")
 #define DURATION(ROW, id, outcome) \
@@ -14,7 +16,15 @@
 #define METRICS_TABLE(ROW) \
     ROW(CONNECTIONS_OPEN, "nexgate_connections", "", GAUGE, "Client connections open now.") \
     ROW(CONNECTIONS, "nexgate_connections_total", "", COUNTER, "Client connections accepted.") \
-    ROW(CONNECTIONS_REFUSED, "nexgate_connections_refused_total", "", COUNTER, "Client connections closed at once because a connection limit was reached.") \
+    LIMIT(ROW, LIMIT_CONNECTIONS, "connections") \
+    LIMIT(ROW, LIMIT_PER_ADDRESS, "connections_per_address") \
+    LIMIT(ROW, LIMIT_HEADER_BYTES, "header_bytes") \
+    LIMIT(ROW, LIMIT_QUERY_BYTES, "query_bytes") \
+    LIMIT(ROW, LIMIT_BODY_BYTES, "body_bytes") \
+    LIMIT(ROW, LIMIT_HEADER_TIMEOUT, "header_timeout") \
+    LIMIT(ROW, LIMIT_IDLE_TIMEOUT, "idle_timeout") \
+    LIMIT(ROW, LIMIT_WRITE_TIMEOUT, "write_timeout") \
+    ROW(ABANDONED, "nexgate_requests_abandoned_total", "", COUNTER, "Requests whose client went away before the answer; they keep their place among the connections until they end.") \
     REQUESTS(ROW, HIT_200, "hit", "200") \
     REQUESTS(ROW, HIT_304, "hit", "304") \
     REQUESTS(ROW, STALE_200, "stale", "200") \

@@ -16,6 +16,7 @@
 enum forward_reason { FORWARD_NONE, FORWARD_REQUEST, FORWARD_STALE, FORWARD_URI_MISS };
 
 enum {
+    FLOW_POOL_MAX = 64, /* searches kept for use again */
     SEARCH_DETAIL_MAX = 48,
     SEARCH_CHARGES_MAX = 16 /* more flights than the caps and disagreements of one request can cause */
 };
@@ -80,6 +81,7 @@ struct flow {
     struct query_memo *query_memo;
     struct page_memo *page_memo;
     struct search *pool;
+    size_t pooled;             /* of these */
     uint64_t searches;         /* so far */
     uint64_t late_hits;        /* in the last part of a window's lifetime */
     int64_t dry_run_logged_us; /* when the last line about a dry run was written */

@@ -14,8 +14,14 @@ struct sockaddr;
 /* What connections are counted by: an IPv4 address, or the /64 of an IPv6 one, which is what one customer gets. */
 uint64_t census_address(const struct sockaddr *peer);
 
-/* Takes a place; false when there is none. */
-bool census_enter(struct front_census *census, uint64_t address) MUST_CHECK;
+enum census_verdict {
+    CENSUS_ENTERED,
+    CENSUS_FULL,        /* no place for anybody */
+    CENSUS_ADDRESS_FULL /* none for this address */
+};
+
+/* Takes a place, if there is one. */
+enum census_verdict census_enter(struct front_census *census, uint64_t address) MUST_CHECK;
 
 /* Gives a place back. */
 void census_leave(struct front_census *census, uint64_t address);

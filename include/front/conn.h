@@ -9,7 +9,8 @@
 /* What all connections of one front share: read buffer, timers, pools, the date. Owned by the front. */
 struct conn_home;
 
-/* All arguments but the options are borrowed; `counters` may be NULL. `on_close` is called once for each connection. */
+/* All arguments but the options are borrowed; `counters` may be NULL. `on_close` is called once for each connection,
+ * when nothing of it is left: not while the handler still works for a client that has gone. */
 struct conn_home *conn_home_new(struct loop *loop, const struct front_options *options, struct handler *handler,
                                 struct log *log, struct counters *counters,
                                 void (*on_close)(void *context, uint64_t address), void *context);

@@ -17,10 +17,11 @@
 #include <event2/event_struct.h>
 
 enum {
-    INPUT_BYTES = 16 * 1024,       /* one read */
-    HELD_READ_BYTES = 2 * 1024,    /* one read behind a part of a head */
-    POOL_MAX = 64,                 /* exchanges kept for use again */
-    LINGER_BYTES_MAX = 1024 * 1024 /* input that is read and dropped after the last answer */
+    INPUT_BYTES = 16 * 1024,        /* one read */
+    HELD_READ_BYTES = 2 * 1024,     /* one read behind a part of a head */
+    POOL_MAX = 64,                  /* exchanges kept for use again */
+    LINGER_BYTES_MAX = 1024 * 1024, /* input that is read and dropped after the last answer */
+    CONN_INTERIM_MAX = 32           /* bytes of an interim answer */
 };
 
 #define LINGER_US (2 * CLOCK_SECOND)
@@ -30,12 +31,14 @@ enum conn_phase {
     CONN_BODY,    /* the head lies in `held`, the body is read and dropped */
     CONN_HANDLER, /* the handler has the exchange */
     CONN_SENDING, /* the kernel has not taken all of the answer yet */
-    CONN_LINGER,  /* all is sent and our side shut down; input is dropped until the client has closed too */
-    CONN_CLOSED   /* no descriptor any more; kept until the handler has answered and the turn is over */
+    CONN_LINGER, /* all is said and our side shut down; input is dropped until the client has closed too, or has had its
+                    time; and until it has taken what the kernel still holds for it */
+    CONN_CLOSED  /* no descriptor any more; kept, and counted in the census, until the handler has answered and the turn
+                    is over */
 };
 
 struct conn {
-    struct event event; /* of the descriptor: one direction at a time */
+    struct event event; /* of the descriptor */
     struct waiter waiter;
     struct waiting_room *room; /* that the waiter is in, or NULL */
     struct deferred turn_end;
@@ -44,11 +47,12 @@ struct conn {
     struct conn *next_ready; /* in home->ready */
     struct exchange *exchange;
     struct buf held;   /* input that waits: a part of a head, or requests behind the one under way */
-    struct buf unsent; /* the rest of an answer's head */
+    struct buf unsent; /* the rest of an interim answer, or of an answer's head */
     size_t body_sent;  /* bytes of an answer's body; when lingering: bytes of input dropped */
     uint64_t address;
     int descriptor;
-    short watched;    /* EV_READ, EV_WRITE or 0 */
+    int untaken;      /* when lingering: bytes that the kernel held when it was looked at last */
+    short watched;    /* EV_READ, EV_WRITE, both or 0 */
     uint8_t phase;    /* enum conn_phase */
     bool is_ready;    /* in home->ready */
     bool is_answered; /* by the handler; to be sent at the end of the turn */
@@ -105,13 +109,19 @@ void conn_home_add_ready(struct conn_home *home, struct conn *conn);
 void conn_home_remove_ready(struct conn_home *home, struct conn *conn);
 
 /* A connection has closed its descriptor. */
-void conn_home_note_closed(struct conn_home *home, struct conn *conn);
+void conn_home_note_closed(struct conn_home *home);
+
+/* A limit of the options ended a connection, or refused a request. */
+void conn_home_count(struct conn_home *home, enum metric metric);
 
 /* What conn.c does for the others. */
 
 void conn_close(struct conn *conn);
 
-/* EV_READ, EV_WRITE or 0. May close the connection, when the kernel refuses. */
+/* There is nothing left to say: closes, once the kernel holds nothing for the client any more. */
+void conn_finish(struct conn *conn);
+
+/* EV_READ, EV_WRITE, both or 0. May close the connection, when the kernel refuses. */
 void conn_watch(struct conn *conn, short wanted);
 
 /* Waits there from now on; a connection is in one room at most. */
@@ -120,8 +130,9 @@ void conn_enter_room(struct conn *conn, struct waiting_room *room);
 /* The request is whole and its body gone by: the handler gets it. */
 void conn_start(struct conn *conn, const struct request *request);
 
-/* Answers what is not a request that we understand, and ends the conversation. */
-void conn_refuse(struct conn *conn, int status, const char *why);
+/* Answers what is not a request that we understand, and ends the conversation. `limit`: that which the request ran
+ * into, or METRIC_COUNT. */
+void conn_refuse(struct conn *conn, int status, const char *why, enum metric limit);
 
 /* Closes an idle connection. A request may lie in the kernel already, so it is looked for once; and a client that has
  * not asked anything yet has a moment to do so. */

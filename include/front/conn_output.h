@@ -15,10 +15,11 @@ enum output_result {
 /* Sends conn->exchange's answer, which is complete, and settles parser.keep_alive. */
 enum output_result conn_output_start(struct conn *conn);
 
-/* Goes on after OUTPUT_BLOCKED. OUTPUT_BLOCKED again says that some of it went. */
+/* Goes on after OUTPUT_BLOCKED, or with an interim answer. OUTPUT_BLOCKED again says that some of it went. */
 enum output_result conn_output_continue(struct conn *conn);
 
-/* "100 Continue", when nothing else is being sent. */
+/* "100 Continue", when nothing else is being sent. What the kernel does not take lies in conn->unsent, for
+ * conn_output_continue or before the answer. False: the client is gone. */
 bool conn_output_interim(struct conn *conn) MUST_CHECK;
 
 #endif

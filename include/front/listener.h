@@ -10,8 +10,6 @@
 
 struct front_options {
     struct parser_limits limits;
-    int64_t connections;             /* of the whole process */
-    int64_t connections_per_address; /* of the whole process */
     int64_t header_timeout_us, idle_timeout_us, write_timeout_us;
 };
 

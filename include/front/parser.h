@@ -24,6 +24,9 @@ enum parser_verdict {
     PARSER_REFUSED /* `status` and `why` say how; the connection must be closed after the answer */
 };
 
+/* Which limit of parser_limits a refused request ran into. */
+enum parser_limit { PARSER_LIMIT_NONE, PARSER_LIMIT_HEADER, PARSER_LIMIT_QUERY, PARSER_LIMIT_BODY };
+
 enum parser_body { PARSER_BODY_NONE, PARSER_BODY_LENGTH, PARSER_BODY_CHUNKED };
 
 /* State of one request, reset for each. Under 100 bytes: an idle connection keeps one. Offsets count from the head's
@@ -45,6 +48,7 @@ struct parser {
     bool keep_alive;    /* after PARSER_HEAD */
     bool expects_continue;
     bool is_http_1_0;
+    uint8_t limit;       /* PARSER_REFUSED: enum parser_limit */
     uint32_t body_line;  /* bytes of the chunk line or trailer seen so far */
     uint64_t body_left;  /* bytes of the body, or of the chunk, still to come */
     uint64_t body_total; /* bytes of content in the chunks so far */
@@ -62,12 +66,23 @@ void parser_init(struct parser *parser);
 enum parser_verdict parser_head(struct parser *parser, struct slice bytes, const struct parser_limits *limits,
                                 struct request *request, struct buf *joined, size_t *head_length) MUST_CHECK;
 
+/* Takes off the empty lines that stand before a request of which nothing else has come: their bytes, which need not be
+ * given again. How many there were is remembered. */
+size_t parser_skip_empty_lines(struct parser *parser);
+
 /* For the parser's parts: notes the refusal, and is false. */
 static inline bool parser_refuse(struct parser *parser, int status, const char *why)
 {
     parser->status = status;
     parser->why = why;
     return false;
+}
+
+/* The same for what is longer than a limit allows. */
+static inline bool parser_refuse_limit(struct parser *parser, enum parser_limit limit, int status, const char *why)
+{
+    parser->limit = (uint8_t)limit;
+    return parser_refuse(parser, status, why);
 }
 
 #endif

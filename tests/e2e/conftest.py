@@ -26,9 +26,9 @@ class Workshop:
     def simulator(self, **options):
         return self._keep(Simulator(**options))
 
-    def gateway(self, simulator, settings=None, clients=None, variables=None):
+    def gateway(self, simulator, settings=None, clients=None, variables=None, descriptors=None):
         """Started and ready."""
-        made = self._keep(Gateway(self._folders.mktemp("gateway"), simulator, settings, clients, variables))
+        made = self._keep(Gateway(self._folders.mktemp("gateway"), simulator, settings, clients, variables, descriptors))
         return made.start()
 
     def close(self):

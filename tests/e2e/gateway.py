@@ -54,10 +54,10 @@ def digest(key):
 
 class Gateway:
     """`settings` is {"section.name": value} (None: not there), `clients` {name: {setting: value}}. A client "alpha" is always
-    there, and asks where nobody else is named. `key_of[name]` is a client's API key."""
+    there, and asks where nobody else is named. `descriptors` is the limit of its process. `key_of[name]` is a client's API key."""
 
-    def __init__(self, folder, simulator, settings=None, clients=None, variables=None):
-        self.folder, self.simulator = folder, simulator
+    def __init__(self, folder, simulator, settings=None, clients=None, variables=None, descriptors=None):
+        self.folder, self.simulator, self.descriptors = folder, simulator, descriptors
         self.secrets = [simulator.password]
         self.key_of = {}
         self.received = []  # what each connection brought, as bytearrays
@@ -73,8 +73,9 @@ class Gateway:
     # Its life.
 
     def start(self):
+        limited = ["prlimit", f"--nofile={self.descriptors}:{self.descriptors}"] if self.descriptors else []
         self.process = subprocess.Popen(
-            [binary(), "serve", "-c", str(self.config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            [*limited, binary(), "serve", "-c", str(self.config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
             env=self.environment, cwd=self.folder, start_new_session=True)
         threading.Thread(target=self._read_log, daemon=True).start()
         self.public = self._listening("public")

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "flow/flow.h"
+#include "flow/search.h"
 #include "flow/store.h"
 #include "flow/tally.h"
 #include "puppet.h"
@@ -483,6 +483,49 @@ static void validators_are_compared(void **state)
     assert_int_equal(ask(house, "free", "size=5", fields), 304); /* compared after the wait, with a copy */
     house->puppet.total_items++;
     assert_int_equal(ask(house, "free", "size=5", fields), 200);
+}
+
+/* A page of two windows waits twice, and its validator's copy is looked at after both. */
+static void validators_outlast_two_waits(void **state)
+{
+    struct house *house = *state;
+    char etag[64], fields[256], query[] = "size=15&page=2";
+    assert_int_equal(ask(house, "free", query, NULL), 200);
+    assert_int_equal(sscanf(strstr(house->text, "ETag: "), "ETag: %63s", etag), 1);
+    snprintf(fields, sizeof(fields), "Cache-Control: no-cache\nIf-None-Match: \"x\", %s", etag);
+    house->puppet.hold_searches = true;
+    struct asker *asker = begin(house, "free", query, fields);
+    memset(fields, '#', sizeof(fields)); /* the connection uses its bytes again */
+    for (int wait = 0; wait < 2; wait++) {
+        puppet_settle(house->loop);
+        assert_int_equal(puppet_held(&house->puppet), 1);
+        puppet_release(&house->puppet);
+    }
+    puppet_settle(house->loop);
+    assert_int_equal(read_answer(house, asker), 304);
+}
+
+/* A flood leaves no more behind than a few searches to use again. */
+static void few_searches_are_kept(void **state)
+{
+    struct house *house = *state;
+    house->puppet.hold_searches = true;
+    for (int i = 0; i < 500; i++)
+        begin(house, "free", "size=7", NULL);
+    puppet_settle(house->loop);
+    puppet_release(&house->puppet);
+    puppet_settle(house->loop);
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(read_answer(house, &house->askers[i]), 200);
+        exchange_reset(house->askers[i].exchange);
+    }
+    size_t kept = 0;
+    for (const struct search *search = house->flow->pool; search != NULL; search = search->next)
+        kept++;
+    assert_int_equal(kept, FLOW_POOL_MAX);
+    assert_int_equal(house->flow->pooled, FLOW_POOL_MAX);
+    assert_int_equal(ask(house, "free", "size=7", NULL), 200);
+    assert_int_equal(house->flow->pooled, FLOW_POOL_MAX);
 }
 
 static void over_its_rate_a_client_pays_nothing(void **state)
@@ -976,6 +1019,8 @@ int main(void)
         TEST(request_directives_are_obeyed),
         TEST(no_cache_does_not_join_an_older_call),
         TEST(validators_are_compared),
+        TEST(validators_outlast_two_waits),
+        TEST(few_searches_are_kept),
         TEST(over_its_rate_a_client_pays_nothing),
         TEST(spent_misses_still_leave_hits),
         TEST(waiting_for_anothers_fetch_is_free),

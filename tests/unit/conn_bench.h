@@ -32,6 +32,7 @@ struct bench {
     struct clock *clock;
     struct loop *loop;
     struct log *log;
+    struct metrics *metrics;
     struct conn_home *home;
     struct handler handler;
     struct front_options options;
@@ -42,7 +43,7 @@ struct bench {
     struct exchange *waiting[BENCH_WAITING_MAX];
     size_t waiting_count;
     size_t finished;
-    size_t closed;  /* connections */
+    size_t closed;  /* connections that gave their place back */
     size_t drained; /* calls */
     char *big;
 };
@@ -127,8 +128,6 @@ static inline struct bench *bench_new(void)
     struct bench *bench = calloc(1, sizeof(*bench));
     bench->options = (struct front_options){
         .limits = {.header_bytes = 16 * 1024, .query_bytes = 8 * 1024, .body_bytes = 64 * 1024},
-        .connections = 100,
-        .connections_per_address = 100,
         .header_timeout_us = 10 * CLOCK_SECOND,
         .idle_timeout_us = 60 * CLOCK_SECOND,
         .write_timeout_us = 30 * CLOCK_SECOND,
@@ -137,8 +136,10 @@ static inline struct bench *bench_new(void)
     clock_freeze(bench->clock);
     bench->loop = loop_new(bench->clock);
     bench->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, bench->clock);
+    bench->metrics = metrics_new();
     bench->handler.start = bench_start;
-    bench->home = conn_home_new(bench->loop, &bench->options, &bench->handler, bench->log, NULL, bench_on_close, bench);
+    bench->home = conn_home_new(bench->loop, &bench->options, &bench->handler, bench->log,
+                                metrics_block(bench->metrics), bench_on_close, bench);
     bench->big = malloc((size_t)BENCH_BIG_KB_MAX * 1024);
     for (size_t i = 0; i < (size_t)BENCH_BIG_KB_MAX * 1024; i++)
         bench->big[i] = (char)('a' + (i * 7 + i / 1000) % 26);
@@ -160,6 +161,7 @@ static inline void bench_free(struct bench *bench)
 {
     conn_home_free(bench->home);
     loop_free(bench->loop);
+    metrics_free(bench->metrics);
     log_free(bench->log);
     clock_free(bench->clock);
     free(bench->big);

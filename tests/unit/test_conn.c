@@ -154,6 +154,25 @@ static void test_byte_by_byte(void **state)
     client_close(&client);
 }
 
+/* The body's end comes along with what follows it, and the head is still held. */
+static void test_what_follows_a_body(void **state)
+{
+    struct bench *bench = *state;
+    struct client client;
+    size_t seen = 0;
+    client_open(&client, bench);
+    client_say(&client, bench, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nx");
+    client_say(&client, bench, "yz" GET("/wait") "GET /b HTTP/1.1\r\nHo");
+    expect_reply(&client, &seen, 404, "/a");
+    client_say(&client, bench, "st: h\r\n\r\n");
+    bench_answer_first(bench);
+    client_read(&client, SIZE_MAX);
+    expect_reply(&client, &seen, 200, "late");
+    expect_reply(&client, &seen, 404, "/b");
+    expect_silence(&client, seen);
+    client_close(&client);
+}
+
 static void test_handler_waits(void **state)
 {
     struct bench *bench = *state;
@@ -236,9 +255,12 @@ static void test_half_close_gets_answers(void **state)
     expect_reply(&client, &seen, 404, "/b");
     expect_end(bench, &client, seen);
     client_close(&client);
+    bench_move(bench, 3 * CLOCK_SECOND);
     assert_int_equal(bench->closed, 1);
 }
 
+/* Its place among the connections is kept for as long as its request is worked on: else any number of requests could be
+ * in progress. */
 static void test_client_dies_while_handler_waits(void **state)
 {
     struct bench *bench = *state;
@@ -253,10 +275,13 @@ static void test_client_dies_while_handler_waits(void **state)
     client_close(&client); /* a reset */
     client_wait_for(server, POLLHUP);
     bench_settle(bench);
-    assert_int_equal(bench->closed, 1);
+    assert_int_equal(metrics_read(bench->metrics, METRIC_CONNECTIONS_OPEN), 0);
+    assert_int_equal(metrics_read(bench->metrics, METRIC_ABANDONED), 1);
+    assert_int_equal(bench->closed, 0);
     assert_int_equal(bench->finished, 0); /* the handler still works on it */
     bench_answer_first(bench);
     assert_int_equal(bench->finished, 1);
+    assert_int_equal(bench->closed, 1);
 }
 
 static void test_client_gone_when_answered(void **state)
@@ -393,6 +418,101 @@ static void test_idle_timeout(void **state)
     client_close(&once);
 }
 
+/* The client asked, and its last answer lies unread in the kernel: it is waited for while it takes any of it, and
+ * counts for as long. */
+static void test_idle_with_unread_answer(void **state)
+{
+    struct bench *bench = *state;
+    struct client never, slow;
+    client_open(&never, bench);
+    client_open(&slow, bench);
+    assert_true(client_push(&never, GET("/a"), strlen(GET("/a"))));
+    assert_true(client_push(&slow, GET("/a") GET("/b") GET("/c"), strlen(GET("/a") GET("/b") GET("/c"))));
+    bench_settle(bench);
+    assert_int_equal(bench->finished, 4);
+    bench_move(bench, 62 * CLOCK_SECOND); /* idle: our side is shut down */
+    bench_move(bench, 3 * CLOCK_SECOND);  /* lingered: the kernel still holds it */
+    assert_int_equal(bench->closed, 0);
+    assert_true(client_read(&slow, 200) == 200);
+    bench_move(bench, 32 * CLOCK_SECOND);
+    assert_int_equal(bench->closed, 1); /* who took nothing */
+    assert_int_equal(metrics_read(bench->metrics, METRIC_LIMIT_WRITE_TIMEOUT), 1);
+    client_read(&slow, SIZE_MAX);
+    struct slice rest = buf_slice(&slow.in);
+    struct reply reply;
+    for (int i = 0; i < 3; i++)
+        assert_true(reply_next(&rest, false, &reply));
+    assert_true(slow.ended);
+    bench_move(bench, 32 * CLOCK_SECOND);
+    assert_int_equal(bench->closed, 2);
+    assert_int_equal(metrics_read(bench->metrics, METRIC_LIMIT_WRITE_TIMEOUT), 1);
+    client_close(&never);
+    client_close(&slow);
+}
+
+/* The same for those who will not ask again: a last answer, or the end of what they send. */
+static void test_linger_with_unread_answer(void **state)
+{
+    static const char *const LASTS[] = {"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", GET("/a")};
+    struct bench *bench = *state;
+    struct client clients[2];
+    for (size_t i = 0; i < 2; i++) {
+        client_open(&clients[i], bench);
+        assert_true(client_push(&clients[i], LASTS[i], strlen(LASTS[i])));
+        shutdown(clients[i].descriptor, SHUT_WR);
+    }
+    bench_settle(bench);
+    bench_move(bench, 3 * CLOCK_SECOND);
+    assert_int_equal(bench->finished, 2);
+    assert_int_equal(bench->closed, 0);
+    bench_move(bench, 33 * CLOCK_SECOND);
+    assert_int_equal(bench->closed, 2);
+    assert_int_equal(metrics_read(bench->metrics, METRIC_LIMIT_WRITE_TIMEOUT), 2);
+    for (size_t i = 0; i < 2; i++)
+        client_close(&clients[i]);
+}
+
+/* An empty line before, or behind, a request is no part of one: who sends it is idle, not slow. */
+static void test_empty_lines_are_idle(void **state)
+{
+    static const char *const STARTS[] = {"\r\n", GET("/a") "\r\n", "\r\n\r\n"};
+    struct bench *bench = *state;
+    for (size_t i = 0; i < sizeof(STARTS) / sizeof(STARTS[0]); i++) {
+        struct client client;
+        client_open(&client, bench);
+        client_say(&client, bench, STARTS[i]);
+        size_t seen = client.in.length;
+        bench_move(bench, 40 * CLOCK_SECOND);
+        client_say(&client, bench, GET("/b"));
+        expect_reply(&client, &seen, 404, "/b");
+        client_say(&client, bench, "\r\n");
+        bench_move(bench, 15 * CLOCK_SECOND);
+        expect_silence(&client, seen);
+        bench_move(bench, 50 * CLOCK_SECOND);
+        expect_end(bench, &client, seen);
+        client_close(&client);
+    }
+    assert_int_equal(metrics_read(bench->metrics, METRIC_LIMIT_IDLE_TIMEOUT), 3);
+    assert_false(metrics_has_client(bench->metrics, METRICS_NOBODY));
+}
+
+static void test_empty_lines_are_few(void **state)
+{
+    struct bench *bench = *state;
+    struct client client;
+    size_t seen = 0;
+    client_open(&client, bench);
+    for (int i = 0; i < PARSER_EMPTY_LINES_MAX; i++) {
+        client_say(&client, bench, "\r");
+        client_say(&client, bench, "\n");
+        expect_silence(&client, 0);
+    }
+    client_say(&client, bench, "\r\n");
+    expect_reply(&client, &seen, 400, NULL);
+    expect_end(bench, &client, seen);
+    client_close(&client);
+}
+
 /* A head, and a body, have header_timeout each, however many bytes come. */
 static void test_header_timeout(void **state)
 {
@@ -420,6 +540,8 @@ static void test_header_timeout(void **state)
         assert_int_equal(bench->closed, i + 1);
     }
     assert_int_equal(bench->served, 0);
+    assert_int_equal(metrics_read(bench->metrics, METRIC_LIMIT_HEADER_TIMEOUT), 4);
+    assert_int_equal(metrics_read_client(bench->metrics, METRICS_NOBODY, CLIENT_METRIC_MALFORMED_408), 4);
 }
 
 /* The second head of a connection has its own time. */
@@ -599,6 +721,69 @@ static void test_expect_continue(void **state)
     client_say(&client, bench, "\nx"); /* the body has begun: no need to ask for it */
     expect_silence(&client, seen);
     client_say(&client, bench, "yz");
+    expect_reply(&client, &seen, 404, "/a");
+    expect_silence(&client, seen);
+    client_close(&client);
+}
+
+/* The kernel is full of the answers before, at some count of them to the byte: the interim answer waits for room, and
+ * the connection lives. */
+static void test_expect_continue_behind_full_answers(void **state)
+{
+    static const char HEAD[] = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+    static const struct slice INTERIM = SLICE("HTTP/1.1 100 Continue\r\n\r\n");
+    struct bench *bench = *state;
+    for (int before = 0; before < 24; before++) {
+        for (int early = 0; early < 2; early++) { /* the body comes before the interim answer was read, or after */
+            struct client client;
+            struct reply reply;
+            client_open_narrow(&client, bench);
+            bench->served = 0;
+            for (int i = 0; i < before; i++)
+                assert_true(client_push(&client, GET("/b"), strlen(GET("/b"))));
+            assert_true(client_push(&client, HEAD, strlen(HEAD)));
+            bench_settle(bench);
+            if (early)
+                assert_true(client_push(&client, "xyz", 3));
+            for (int i = 0; i < 100; i++) {
+                client_read(&client, 400);
+                bench_settle(bench);
+            }
+            struct slice rest = buf_slice(&client.in);
+            for (int i = 0; i < before; i++) {
+                assert_true(reply_next(&rest, false, &reply));
+                assert_true(slice_is(reply.body, "/b"));
+            }
+            assert_true(slice_starts_with(rest, INTERIM));
+            rest = slice_make(rest.at + INTERIM.length, rest.length - INTERIM.length);
+            if (!early) {
+                assert_int_equal(rest.length, 0);
+                size_t seen = client.in.length;
+                client_say(&client, bench, "xyz");
+                rest = slice_make(client.in.bytes + seen, client.in.length - seen);
+            }
+            assert_true(reply_next(&rest, false, &reply));
+            assert_true(slice_is(reply.body, "/a"));
+            assert_int_equal(rest.length, 0);
+            assert_false(client.ended);
+            client_close(&client);
+            bench_settle(bench);
+        }
+    }
+}
+
+/* What is left of an interim answer goes before the answer, even when the kernel took a part of it. */
+static void test_rest_of_interim_goes_first(void **state)
+{
+    static const char HEAD[] = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n";
+    struct bench *bench = *state;
+    struct client client;
+    size_t seen = 5;
+    client_open(&client, bench);
+    client_say(&client, bench, HEAD);
+    buf_add_text(&bench->home->first->unsent, "tinue");
+    client_say(&client, bench, "xyz");
+    assert_memory_equal(client.in.bytes, "tinue", 5);
     expect_reply(&client, &seen, 404, "/a");
     expect_silence(&client, seen);
     client_close(&client);
@@ -892,6 +1077,7 @@ int main(void)
         TEST(test_pipeline_in_order),
         TEST(test_others_have_their_turn),
         TEST(test_byte_by_byte),
+        TEST(test_what_follows_a_body),
         TEST(test_handler_waits),
         TEST(test_handler_waits_behind_blocked_answer),
         TEST(test_handler_may_take_long),
@@ -903,6 +1089,10 @@ int main(void)
         TEST(test_rest_of_head_in_pieces),
         TEST(test_write_timeout),
         TEST(test_idle_timeout),
+        TEST(test_idle_with_unread_answer),
+        TEST(test_linger_with_unread_answer),
+        TEST(test_empty_lines_are_idle),
+        TEST(test_empty_lines_are_few),
         TEST(test_header_timeout),
         TEST(test_header_time_begins_anew),
         TEST(test_refusal),
@@ -912,6 +1102,8 @@ int main(void)
         TEST(test_bodies_are_discarded),
         TEST(test_too_much_body),
         TEST(test_expect_continue),
+        TEST(test_expect_continue_behind_full_answers),
+        TEST(test_rest_of_interim_goes_first),
         TEST(test_request_ids),
         TEST(test_bodiless_answers),
         TEST(test_oversized_answer),

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -242,18 +243,18 @@ static void test_census(void **state)
 {
     (void)state;
     struct front_census *census = front_census_new(5, 2);
-    assert_true(census_enter(census, 1));
-    assert_true(census_enter(census, 1));
-    assert_false(census_enter(census, 1)); /* of one address */
-    assert_true(census_enter(census, 2));
+    assert_int_equal(census_enter(census, 1), CENSUS_ENTERED);
+    assert_int_equal(census_enter(census, 1), CENSUS_ENTERED);
+    assert_int_equal(census_enter(census, 1), CENSUS_ADDRESS_FULL);
+    assert_int_equal(census_enter(census, 2), CENSUS_ENTERED);
     census_leave(census, 1);
-    assert_true(census_enter(census, 1));
-    assert_true(census_enter(census, CENSUS_NO_ADDRESS));
-    assert_true(census_enter(census, CENSUS_NO_ADDRESS));
-    assert_false(census_enter(census, CENSUS_NO_ADDRESS)); /* in total */
-    assert_false(census_enter(census, 3));
+    assert_int_equal(census_enter(census, 1), CENSUS_ENTERED);
+    assert_int_equal(census_enter(census, CENSUS_NO_ADDRESS), CENSUS_ENTERED);
+    assert_int_equal(census_enter(census, CENSUS_NO_ADDRESS), CENSUS_ENTERED);
+    assert_int_equal(census_enter(census, CENSUS_NO_ADDRESS), CENSUS_FULL);
+    assert_int_equal(census_enter(census, 3), CENSUS_FULL);
     census_leave(census, CENSUS_NO_ADDRESS);
-    assert_true(census_enter(census, 3));
+    assert_int_equal(census_enter(census, 3), CENSUS_ENTERED);
     census_leave(census, CENSUS_NO_ADDRESS);
     census_leave(census, 1);
     census_leave(census, 1);
@@ -285,7 +286,7 @@ static void *come_and_go(void *context)
 {
     struct front_census *census = context;
     for (uint64_t i = 0; i < 20000; i++)
-        if (census_enter(census, i % 7))
+        if (census_enter(census, i % 7) == CENSUS_ENTERED)
             census_leave(census, i % 7);
     return NULL;
 }
@@ -388,7 +389,7 @@ static void test_front_limits(void **state)
     gate_open(&gate, STDERR_FILENO);
     for (int i = 0; i < 3; i++)
         clients[i] = connect_to(gate.name);
-    turn_until(&gate, METRIC_CONNECTIONS_REFUSED, 1); /* the third of one address */
+    turn_until(&gate, METRIC_LIMIT_PER_ADDRESS, 1); /* the third */
     assert_int_equal(metrics_read(gate.metrics, METRIC_CONNECTIONS_OPEN), 2);
     assert_true(is_ended(clients[2]));
     close(clients[0]);
@@ -397,8 +398,38 @@ static void test_front_limits(void **state)
     clients[2] = connect_to(gate.name);
     turn_until(&gate, METRIC_CONNECTIONS_OPEN, 2);
     assert_int_equal(metrics_read(gate.metrics, METRIC_CONNECTIONS), 3);
+    assert_int_equal(metrics_read(gate.metrics, METRIC_LIMIT_CONNECTIONS), 0);
     close(clients[1]);
     close(clients[2]);
+    gate_close(&gate);
+}
+
+/* What an accepted socket has from the listening one: when the kernel gives up on bytes that nobody takes. */
+static void test_accepted_sockets_inherit(void **state)
+{
+    (void)state;
+    struct gate gate;
+    gate_open(&gate, STDERR_FILENO);
+    int client = connect_to(gate.name);
+    turn_until(&gate, METRIC_CONNECTIONS_OPEN, 1);
+    struct sockaddr_in ours, theirs;
+    socklen_t length = sizeof(ours);
+    assert_int_equal(getsockname(client, (struct sockaddr *)&ours, &length), 0);
+    int accepted = -1; /* the descriptor whose other end is our client */
+    for (int i = 3; i < 100 && accepted < 0; i++) {
+        length = sizeof(theirs);
+        bool is_it = getpeername(i, (struct sockaddr *)&theirs, &length) == 0 && theirs.sin_port == ours.sin_port;
+        accepted = is_it ? i : -1;
+    }
+    unsigned timeout_ms = 0;
+    int no_delay = 0;
+    length = sizeof(timeout_ms);
+    assert_int_equal(getsockopt(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &length), 0);
+    assert_int_equal(timeout_ms, 1000);
+    length = sizeof(no_delay);
+    assert_int_equal(getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &no_delay, &length), 0);
+    assert_int_equal(no_delay, 1);
+    close(client);
     gate_close(&gate);
 }
 
@@ -479,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_census_addresses),
         cmocka_unit_test(test_census_from_threads),
         cmocka_unit_test(test_front_limits),
+        cmocka_unit_test(test_accepted_sockets_inherit),
         cmocka_unit_test(test_front_drain),
         cmocka_unit_test(test_front_out_of_descriptors),
     };
