@@ -6,7 +6,7 @@
 #   make deps          install what is missing
 #   make unit | flow | e2e | lint | tsan      one suite
 #   make bench         what it costs, beside nginx, HAProxy and Varnish; bench-quick, bench-check: docs/performance.md
-#   make fuzz          every fuzzer for a minute (TIME=600: for ten)
+#   make fuzz          every fuzzer for a minute (TIME=600: for ten); make fuzz-afl: by AFL++ instead of libFuzzer
 #
 # A variant is a build with other flags in a folder of its own:
 #   release   build/            what is shipped
@@ -14,6 +14,7 @@
 #   race      build/race/       the same clock, thread sanitizer
 #   moved     build/moved/      the same clock, no sanitizer (for valgrind and quick runs)
 #   fuzz      build/fuzz/       clang with coverage for libFuzzer
+#   afl       build/afl/        the same fuzzers for AFL++
 
 VARIANT ?= release
 CC      ?= gcc
@@ -24,6 +25,7 @@ BUILD-check   := build/check
 BUILD-race    := build/race
 BUILD-moved   := build/moved
 BUILD-fuzz    := build/fuzz
+BUILD-afl     := build/afl
 BUILD         := $(BUILD-$(VARIANT))
 
 # Tests move the clock and let allocations fail.
@@ -35,6 +37,7 @@ CFLAGS-check   := -O1 -fsanitize=address,undefined,pointer-compare,pointer-subtr
 CFLAGS-race    := -O1 -fsanitize=thread -fno-omit-frame-pointer $(DOORS) -Wno-error=maybe-uninitialized
 CFLAGS-moved   := -O1 $(DOORS)
 CFLAGS-fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(DOORS)
+CFLAGS-afl     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all $(DOORS)
 
 PACKAGES := libevent_core libcurl jansson hiredis libcrypto libxxhash
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wpointer-arith \
@@ -117,13 +120,19 @@ test: deps
 unit flow e2e lint tsan: deps
 	@tests/run.sh $@
 
-$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY)
-	$(call quiet,FUZZ)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(ALL_LIBS)
+REFERENCE := $(BUILD)/obj/tests/reference/normalise.o
 
-.PHONY: unit-programs flow-programs fuzz-programs fuzz
+$(BUILD)/obj/tests/%.o: ALL_CFLAGS += -Itests
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(REFERENCE) $(LIBRARY)
+	$(call quiet,FUZZ)$(CC) $(ALL_CFLAGS) -Itests -fsanitize=fuzzer -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(REFERENCE) $(LIBRARY) $(ALL_LIBS)
+
+.PHONY: unit-programs flow-programs fuzz-programs fuzz fuzz-afl
 fuzz-programs: $(FUZZERS)
 fuzz: deps
 	@tests/fuzz/run.sh
+fuzz-afl: deps
+	@tests/fuzz/afl.sh
 
 unit-programs: $(UNIT_TESTS)
 flow-programs: $(FLOW_TESTS)
