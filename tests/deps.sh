@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# The Debian packages that building and testing need.
+# The Debian packages that building and testing need: a line for what they are needed for.
 exec "$(dirname "$0")/install.sh" deps \
     gcc make pkg-config \
     libevent-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libssl-dev libxxhash-dev \
-    libcmocka-dev liblua5.1-0-dev python3 python3-pytest clang clang-format libclang-rt-14-dev
+    libcmocka-dev python3 python3-pytest \
+    liblua5.1-0-dev \
+    clang clang-format clang-tidy cppcheck libclang-rt-14-dev

@@ -170,7 +170,7 @@ static void read_credentials(struct login *login, const struct token_options *op
         login->fault = "no username and password are configured";
     else if (!fits_a_header(client_id))
         login->fault = "the client_id (or the username in its place) cannot be sent in a header";
-    else if (login->has_totp &&
+    else if (options->totp_secret != NULL &&
              (!codec_unbase32(slice_of(options->totp_secret), &login->totp_secret) || login->totp_secret.length == 0))
         login->fault = "totp_secret is not base32";
 }

@@ -14,6 +14,7 @@
 
 #include "upstream/login.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #define REFRESH_TOKEN_LIFE_US (15 * CLOCK_DAY)
@@ -86,6 +87,7 @@ static void link_last(struct token_waiter *ring, struct token_waiter *waiter)
 
 static void unlink_waiter(struct token_waiter *waiter)
 {
+    assert(waiter->previous != NULL && waiter->next != NULL);
     waiter->previous->next = waiter->next;
     waiter->next->previous = waiter->previous;
     waiter->next = NULL;
