@@ -41,6 +41,7 @@ struct front_options room_options_front(const struct settings *settings)
         .header_timeout_us = settings->header_timeout_us,
         .idle_timeout_us = settings->idle_timeout_us,
         .write_timeout_us = settings->write_timeout_us,
+        .access_in = settings->access_in,
     };
 }
 

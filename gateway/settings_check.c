@@ -3,6 +3,7 @@
 #include "settings_check.h"
 
 #include "base/codec.h"
+#include "base/units.h"
 #include "front/address.h"
 #include "settings_client.h"
 #include "settings_table.h"
@@ -66,6 +67,25 @@ static void check_admin(struct settings *settings, const struct settings_place *
         complain(place, "server", "admin", "an address that other machines reach needs an admin_key");
 }
 
+/* off, all, 1/N. */
+static bool read_access(struct slice text, int64_t *one_in)
+{
+    enum { ACCESS_IN_MAX = 1000000 };
+    struct slice head = SLICE("1/");
+    *one_in = slice_is(text, "all") ? 1 : 0;
+    if (slice_is(text, "off") || slice_is(text, "all"))
+        return true;
+    return slice_starts_with(text, head) &&
+           units_integer(slice_make(text.at + head.length, text.length - head.length), one_in) && *one_in >= 1 &&
+           *one_in <= ACCESS_IN_MAX;
+}
+
+static void check_log(struct settings *settings, const struct settings_place *place)
+{
+    if (settings->log_access == NULL || !read_access(slice_of(settings->log_access), &settings->access_in))
+        complain(place, "log", "access", "expected off, all, or a share such as 1/100");
+}
+
 /* Scheme, host, port and at most a path: what a path can be put behind. */
 static bool is_base_url(struct slice url)
 {
@@ -127,6 +147,7 @@ void settings_check(struct settings *settings, const struct settings_place *plac
     struct complaints *complaints = place->complaints;
     check_listen(settings, place);
     check_admin(settings, place);
+    check_log(settings, place);
     check_nexudus(settings, place);
     if (settings->entities != NULL && !schema_set_add_folder(settings->schemas, settings->entities, complaints))
         complain(place, "server", "entities", "not all schemas of the folder could be read");

@@ -34,7 +34,7 @@ const struct option SETTINGS_TABLE[] = {
 
     ROW("log", "level", OPTION_CHOICE, 0, log_level, "info", 0, 0, "debug|info|warn|error", "The least important lines that are written."),
     ROW("log", "format", OPTION_CHOICE, 0, log_format, "logfmt", 0, 0, "logfmt|json", "How a line is written."),
-    TEXT("log", "access", OPTION_RESERVED, log_access, "off", "A line for each request: off, all, or a share such as 1/100."),
+    TEXT("log", "access", 0, log_access, "off", "A line for each request: off, all, or one in so many such as 1/100 and all that failed (5xx)."),
 
     TEXT("nexudus", "url", 0, url, "https://spaces.nexudus.com", "The base URL of the Nexudus API."),
     TEXT("nexudus", "username", 0, username, "", "The user that nexgate logs in as."),

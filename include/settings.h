@@ -40,6 +40,7 @@ struct settings {
     char *listen_addresses[SETTINGS_LISTEN_MAX]; /* NULL after the last */
     bool has_admin_key;
     uint8_t admin_key_digest[HASH_SHA256_BYTES];
+    int64_t access_in; /* one request in so many is logged; 0: none */
     struct schema_set *schemas;
     struct roster *roster;
 };

@@ -4,11 +4,13 @@
 #include "base/log.h"
 
 #include "base/buf.h"
+#include "base/log_limit.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +27,11 @@ struct log {
     atomic_uint_fast64_t lost; /* lines since the last that was written */
     enum log_format format;
     const struct clock *clock;
+
+    pthread_mutex_t lock; /* of what follows */
+    struct log_limit limit;
+    struct log_recent recent[LOG_RECENT];
+    size_t told; /* warnings and errors so far: the newest is at told - 1, modulo LOG_RECENT */
 };
 
 static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
@@ -36,12 +43,24 @@ struct log *log_new(int fd, enum log_level level, enum log_format format, const 
     log->format = format;
     log->clock = clock;
     atomic_init(&log->level, (int)level);
+    pthread_mutex_init(&log->lock, NULL);
     return log;
 }
 
+static void tell_left_out(struct log *log, int64_t now_us);
+
 void log_free(struct log *log)
 {
+    if (log == NULL)
+        return;
+    tell_left_out(log, CLOCK_NEVER);
+    pthread_mutex_destroy(&log->lock);
     mem_free(log);
+}
+
+enum log_format log_format(const struct log *log)
+{
+    return log->format;
 }
 
 void log_set_level(struct log *log, enum log_level level)
@@ -89,19 +108,19 @@ static struct slice shorten(struct slice value, size_t most, char room[LOG_VALUE
     return slice_make(room, kept + sizeof(dots));
 }
 
-static void add_text(const struct log *log, struct buf *line, struct slice value, size_t most)
+static void add_text(enum log_format format, struct buf *line, struct slice value, size_t most)
 {
     char room[LOG_VALUE_MAX];
     value = shorten(value, most, room);
-    if (log->format == LOG_FORMAT_JSON || needs_quotes(value))
+    if (format == LOG_FORMAT_JSON || needs_quotes(value))
         buf_add_json(line, value);
     else
         buf_add(line, value);
 }
 
-static void add_name(const struct log *log, struct buf *line, const char *name)
+static void add_name(enum log_format format, struct buf *line, const char *name)
 {
-    if (log->format == LOG_FORMAT_JSON)
+    if (format == LOG_FORMAT_JSON)
         buf_format(line, "%s\"%s\":", line->length > 1 ? "," : "", name);
     else
         buf_format(line, "%s%s=", line->length > 0 ? " " : "", name);
@@ -109,15 +128,15 @@ static void add_name(const struct log *log, struct buf *line, const char *name)
 
 /* Adds the field; where the line would be too long, with half the value, a quarter and so on, or not at all: a line
  * that is cut in mid-field could be misread. */
-static void add_field(const struct log *log, struct buf *line, const struct log_field *field)
+static void add_field(enum log_format format, struct buf *line, const struct log_field *field)
 {
     size_t before = line->length;
     for (size_t most = LOG_VALUE_MAX; most >= VALUE_LEAST; most /= 2) {
-        add_name(log, line, field->name);
+        add_name(format, line, field->name);
         if (field->is_number)
             buf_add_integer(line, field->number);
         else
-            add_text(log, line, field->text, most);
+            add_text(format, line, field->text, most);
         if (buf_ok(line))
             return;
         line->length = before;
@@ -125,26 +144,49 @@ static void add_field(const struct log *log, struct buf *line, const struct log_
     }
 }
 
-void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count)
+/* Keeps the line for log_recent. Under the lock. */
+static void keep(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
+                 size_t count)
 {
-    if (!log_wants(log, level))
-        return;
-    assert(count <= FIELDS_MAX);
+    struct log_recent *kept = &log->recent[log->told++ % LOG_RECENT];
+    struct buf text;
+    buf_init(&text, LOG_RECENT_TEXT_MAX);
+    for (size_t i = 0; i < count; i++)
+        add_field(LOG_FORMAT_LOGFMT, &text, &fields[i]);
+    *kept = (struct log_recent){.wall_us = clock_wall(log->clock), .level = level, .message = message};
+    if (text.length > 0)
+        memcpy(kept->text, text.bytes, text.length);
+    buf_free(&text);
+}
+
+size_t log_recent(struct log *log, struct log_recent *lines, size_t max)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&log->lock);
+    for (; count < max && count < LOG_RECENT && count < log->told; count++)
+        lines[count] = log->recent[(log->told - 1 - count) % LOG_RECENT];
+    pthread_mutex_unlock(&log->lock);
+    return count;
+}
+
+static void write_fields(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
+                         size_t count)
+{
     struct buf line;
     buf_init(&line, LOG_LINE_MAX - 2 - count * FIELD_LEAST); /* 2: the closing brace and the newline */
     if (log->format == LOG_FORMAT_JSON)
         buf_add_char(&line, '{');
-    add_name(log, &line, "ts");
+    add_name(log->format, &line, "ts");
     if (log->format == LOG_FORMAT_JSON)
         buf_add_char(&line, '"');
     add_time(&line, clock_wall(log->clock));
     if (log->format == LOG_FORMAT_JSON)
         buf_add_char(&line, '"');
-    add_field(log, &line, &(struct log_field)LOG_TEXT("level", slice_of(LEVELS[level])));
-    add_field(log, &line, &(struct log_field)LOG_TEXT("msg", slice_of(message)));
+    add_field(log->format, &line, &(struct log_field)LOG_TEXT("level", slice_of(LEVELS[level])));
+    add_field(log->format, &line, &(struct log_field)LOG_TEXT("msg", slice_of(message)));
     for (size_t i = 0; i < count; i++) {
         line.max += FIELD_LEAST;
-        add_field(log, &line, &fields[i]);
+        add_field(log->format, &line, &fields[i]);
     }
     line.max = LOG_LINE_MAX;
     buf_add_text(&line, log->format == LOG_FORMAT_JSON ? "}\n" : "\n");
@@ -152,37 +194,90 @@ void log_write(struct log *log, enum log_level level, const char *message, const
     buf_free(&line);
 }
 
+static void tell_left_out(struct log *log, int64_t now_us)
+{
+    const char *message;
+    int64_t left_out = 0;
+    do {
+        pthread_mutex_lock(&log->lock);
+        message = log_limit_settle(&log->limit, now_us, &left_out);
+        pthread_mutex_unlock(&log->lock);
+        if (message != NULL)
+            write_fields(log, LOG_LEVEL_WARN, "lines like this were left out",
+                         LOG_FIELDS(LOG_TEXT("like", slice_of(message)), LOG_NUMBER("count", left_out)));
+    } while (message != NULL);
+}
+
+void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count)
+{
+    if (!log_wants(log, level))
+        return;
+    assert(count <= FIELDS_MAX);
+    int64_t now_us = clock_now(log->clock);
+    pthread_mutex_lock(&log->lock);
+    bool allowed = level == LOG_LEVEL_DEBUG || log_limit_allows(&log->limit, message, now_us);
+    if (allowed && level >= LOG_LEVEL_WARN)
+        keep(log, level, message, fields, count);
+    pthread_mutex_unlock(&log->lock);
+    if (allowed)
+        write_fields(log, level, message, fields, count);
+    tell_left_out(log, now_us);
+}
+
 void log_say(struct log *log, enum log_level level, const char *message)
 {
     log_write(log, level, message, NULL, 0);
 }
 
-/* Whether the descriptor takes a line now. A full pipe, whose reader has stopped, would make us wait for ever; a pipe
- * that is writable takes at least PIPE_BUF bytes, which a line does not pass. */
-static bool takes_a_line(const struct log *log)
+/* Whether the descriptor takes something now. A full pipe, whose reader has stopped, would make us wait for ever; a
+ * pipe that is writable takes at least PIPE_BUF bytes. */
+static bool takes_lines(const struct log *log)
 {
     struct pollfd output = {.fd = log->descriptor, .events = POLLOUT};
     return poll(&output, 1, 0) == 1 && (output.revents & POLLOUT) != 0;
 }
 _Static_assert((int)LOG_LINE_MAX <= PIPE_BUF, "a line goes into a pipe whole or not at all");
 
-static void write_line(const struct log *log, struct slice line)
+static void write_lines(const struct log *log, struct slice lines)
 {
     ssize_t written;
     do
-        written = write(log->descriptor, line.at, line.length);
+        written = write(log->descriptor, lines.at, lines.length);
     while (written < 0 && errno == EINTR);
 }
 
-void log_raw(struct log *log, struct slice line)
+/* As many whole lines as a pipe takes in one go, and how many they are. */
+static struct slice cut_lines(struct slice *lines, uint64_t *count)
 {
-    /* A log that cannot be written must not stop the gateway: the line is lost, and that is told when it can be. */
-    if (!takes_a_line(log)) {
-        atomic_fetch_add_explicit(&log->lost, 1, memory_order_relaxed);
-        return;
+    size_t end = 0;
+    *count = 0;
+    while (end < lines->length) {
+        const char *newline = memchr(lines->at + end, '\n', lines->length - end);
+        size_t next = newline != NULL ? (size_t)(newline - lines->at) + 1 : lines->length;
+        if (next > PIPE_BUF && end > 0)
+            break;
+        end = next;
+        ++*count;
     }
-    write_line(log, line);
+    struct slice cut = slice_make(lines->at, end);
+    *lines = slice_make(lines->at + end, lines->length - end);
+    return cut;
+}
+
+void log_raw(struct log *log, struct slice lines)
+{
+    /* A log that cannot be written must not stop the gateway: the lines are lost, and that is told when it can be. */
+    while (lines.length > 0) {
+        uint64_t count;
+        struct slice some = cut_lines(&lines, &count);
+        if (takes_lines(log))
+            write_lines(log, some);
+        else
+            atomic_fetch_add_explicit(&log->lost, count, memory_order_relaxed);
+    }
+    if (atomic_load_explicit(&log->lost, memory_order_relaxed) == 0 || !takes_lines(log))
+        return;
     uint_fast64_t lost = atomic_exchange_explicit(&log->lost, 0, memory_order_relaxed);
     if (lost > 0)
-        log_write(log, LOG_LEVEL_WARN, "the log could not be written", LOG_FIELDS(LOG_NUMBER("lines_lost", lost)));
+        write_fields(log, LOG_LEVEL_WARN, "the log could not be written", LOG_FIELDS(LOG_NUMBER("lines_lost", lost)));
 }

@@ -71,8 +71,7 @@ enum step_result step_normalise(struct search *search)
     struct query_error error;
     enum query_verdict verdict = read_query(search, &error);
     if (verdict == QUERY_OK) {
-        search->exchange->outcome.schema = search->schema;
-        search->exchange->outcome.canonical = search->query.canonical;
+        search->exchange->outcome.query = &search->query;
         freshness_read(request->cache_control, slice_equal_nocase(request->pragma, slice_of("no-cache")),
                        &search->directives);
         return STEP_NEXT;

@@ -8,6 +8,7 @@
 
 enum {
     TEXT_MAX = 256 * 1024, /* bytes of an answer's own text, unless its handler allows more */
+    NOTE_MAX = 1024,       /* bytes of a method and a path */
     KEPT_MAX = 16 * 1024   /* bytes of memory that a buffer keeps between requests */
 };
 
@@ -16,6 +17,7 @@ struct exchange *exchange_new(void)
     struct exchange *exchange = mem_new(sizeof(*exchange));
     buf_init(&exchange->answer.fields, EXCHANGE_FIELDS_MAX);
     buf_init(&exchange->answer.text, TEXT_MAX);
+    buf_init(&exchange->note, NOTE_MAX);
     return exchange;
 }
 
@@ -34,6 +36,7 @@ void exchange_free(struct exchange *exchange)
     finish(exchange);
     buf_free(&exchange->answer.fields);
     buf_free(&exchange->answer.text);
+    buf_free(&exchange->note);
     mem_free(exchange);
 }
 
@@ -49,10 +52,11 @@ static void empty(struct buf *buf, size_t max)
 void exchange_reset(struct exchange *exchange)
 {
     finish(exchange);
-    struct buf fields = exchange->answer.fields, text = exchange->answer.text;
+    struct buf fields = exchange->answer.fields, text = exchange->answer.text, note = exchange->note;
     empty(&fields, EXCHANGE_FIELDS_MAX);
     empty(&text, TEXT_MAX);
-    *exchange = (struct exchange){.answer = {.fields = fields, .text = text}};
+    buf_reset(&note);
+    *exchange = (struct exchange){.answer = {.fields = fields, .text = text}, .note = note};
 }
 
 void answer_field(struct answer *answer, const char *name, struct slice value)

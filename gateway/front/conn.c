@@ -62,6 +62,7 @@ void conn_close(struct conn *conn)
     buf_free(&conn->held);
     buf_free(&conn->unsent);
     if (conn->exchange != NULL && !handler_has_it) {
+        conn->exchange->outcome.sent_bytes = (int64_t)conn->body_sent;
         conn_home_give_exchange(conn->home, conn->exchange);
         conn->exchange = NULL;
     }
@@ -109,7 +110,10 @@ void conn_finish(struct conn *conn)
 
 static void finish_answer(struct conn *conn)
 {
-    conn_home_give_exchange(conn->home, conn->exchange);
+    struct exchange *exchange = conn->exchange;
+    exchange->outcome.is_sent = true;
+    exchange->outcome.sent_bytes = respond_has_body(exchange) ? (int64_t)exchange->answer.body_length : 0;
+    conn_home_give_exchange(conn->home, exchange);
     conn->exchange = NULL;
     if (!conn->parser.keep_alive || conn->home->draining) {
         linger(conn);
@@ -166,8 +170,11 @@ void conn_start(struct conn *conn, const struct request *request)
     exchange->connection = conn;
     exchange->on_answer = on_answer;
     conn->phase = CONN_HANDLER;
-    if (home->handler->start(home->handler, exchange))
-        answer(conn);
+    if (!home->handler->start(home->handler, exchange))
+        return;
+    if (exchange->outcome.is_picked)
+        access_log_note(exchange);
+    answer(conn);
 }
 
 void conn_refuse(struct conn *conn, int status, const char *why, enum metric limit)
@@ -176,6 +183,7 @@ void conn_refuse(struct conn *conn, int status, const char *why, enum metric lim
     conn->parser.keep_alive = false;
     conn->has_asked = true;
     conn->exchange = conn_home_take_exchange(conn->home, &request);
+    conn->exchange->outcome.kind = OUTCOME_MALFORMED;
     problem_answer(conn->exchange, status, why, NULL);
     conn_home_count(conn->home, limit);
     if (conn->home->counters != NULL)

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "front/conn_input.h"
 #include "front/octets.h"
+#include "front/trace.h"
 
 #include <assert.h>
 
@@ -42,17 +43,46 @@ static void name_exchange(struct conn_home *home, struct exchange *exchange, str
     exchange->id[exchange->id_length] = '\0';
 }
 
+/* The caller's trace, or one that begins here where the field is not good. */
+static void take_trace(struct conn_home *home, struct exchange *exchange, struct slice field)
+{
+    struct trace *trace = &exchange->trace;
+    if (field.at == NULL || trace_read(field, trace))
+        return;
+    trace->is_there = true;
+    memcpy(trace->id, home->id_prefix, sizeof(home->id_prefix));
+    put_hex(trace->id + sizeof(home->id_prefix), mix(home->id_count++));
+}
+
 struct exchange *conn_home_take_exchange(struct conn_home *home, const struct request *request)
 {
     struct exchange *exchange = home->pooled > 0 ? home->pool[--home->pooled] : exchange_new();
     exchange->request = *request;
     exchange->request.came_us = home->now_us;
     name_exchange(home, exchange, request->request_id);
+    if (home->access != NULL && access_log_picks(home->access)) {
+        exchange->outcome.is_picked = exchange->outcome.is_timed = true;
+        take_trace(home, exchange, request->traceparent);
+    }
     return exchange;
+}
+
+/* Whatever was answered, sent or not. Of what is not picked, failures are logged all the same. */
+static void log_exchange(struct conn_home *home, const struct exchange *exchange)
+{
+    enum { FAILED_STATUS = 500 };
+    const struct outcome *outcome = &exchange->outcome;
+    int status = exchange->answer.status;
+    if (home->counters != NULL && outcome->is_timed && outcome->is_sent && outcome->answered_us > 0)
+        counters_observe(home->counters, HISTOGRAM_STEP_WRITE, loop_now(home->loop) - outcome->answered_us);
+    if (home->access != NULL && (status >= FAILED_STATUS || (outcome->is_picked && status > 0)))
+        access_log_add(home->access, exchange);
 }
 
 void conn_home_give_exchange(struct conn_home *home, struct exchange *exchange)
 {
+    if (home->access != NULL || exchange->outcome.is_timed)
+        log_exchange(home, exchange);
     if (home->pooled == POOL_MAX) {
         exchange_free(exchange);
         return;
@@ -168,6 +198,8 @@ struct conn_home *conn_home_new(struct loop *loop, const struct front_options *o
     home->counters = counters;
     home->on_close = on_close;
     home->context = context;
+    if (options->access_in > 0)
+        home->access = access_log_new(loop, log, options->access_in);
     home->ready_last = &home->ready;
     home->serve_ready.on_timer = on_serve_ready;
     home->drained.on_turn_end = on_drained;
@@ -209,6 +241,7 @@ void conn_home_free(struct conn_home *home)
     if (home == NULL)
         return;
     free_connections(home);
+    access_log_free(home->access);
     timer_stop(home->loop, &home->serve_ready);
     waiting_room_free(home->idle);
     waiting_room_free(home->header);

@@ -206,6 +206,8 @@ struct schema *schema_read(struct slice json, const char *file, struct complaint
     read_head(whole, file, complaints);
     if (read_rows(whole, file, complaints)) {
         index_names(whole, file, complaints);
+        for (size_t i = 0; i < whole->schema.parameter_count; i++)
+            whole->schema.has_sensitive |= whole->parameters[i].sensitive;
         whole->schema.page = find_only(whole, PARAMETER_PAGE, "page", file, complaints);
         whole->schema.size = find_only(whole, PARAMETER_SIZE, "size", file, complaints);
         find_scope(whole, file, complaints);

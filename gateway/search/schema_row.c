@@ -92,6 +92,7 @@ static void check_members(const struct row *row)
         {"type", true},
         {"default", true},
         {"repeats", type->may_repeat},
+        {"sensitive", !type->is_paging},
         {"min", type->has_bounds},
         {"max", type->has_bounds},
         {"values", type->has_values},
@@ -129,14 +130,14 @@ static void read_bounds(const struct row *row)
         COMPLAIN(row, "%s", "min is above max");
 }
 
-static void read_repeats(const struct row *row)
+static void read_flag(const struct row *row, const char *member, bool *flag)
 {
-    const json_t *value = json_object_get(row->json, "repeats");
+    const json_t *value = json_object_get(row->json, member);
     if (value == NULL)
         return;
     if (!json_is_boolean(value))
-        COMPLAIN(row, "%s", "repeats must be true or false");
-    row->parameter->repeats = json_is_true(value);
+        COMPLAIN(row, "%s must be true or false", member);
+    *flag = json_is_true(value);
 }
 
 static void read_value(const struct row *row, const char *name, size_t length, int64_t number,
@@ -295,7 +296,8 @@ bool schema_row_read(struct parameter *parameter, json_t *row_json, size_t index
         return false;
     check_members(&row);
     read_bounds(&row);
-    read_repeats(&row);
+    read_flag(&row, "repeats", &parameter->repeats);
+    read_flag(&row, "sensitive", &parameter->sensitive);
     read_values(&row);
     if (complaints->errors == errors)
         read_default(&row); /* is judged by the rest of the row */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The log: one structured line an event, to a descriptor, in logfmt or JSON. A line has a ceiling and is written by one
- * write(2); values are escaped, so nothing from outside can forge a line. Callers never pass a secret. Any thread. */
+ * write(2); values are escaped, so nothing from outside can forge a line. Callers never pass a secret. A message that
+ * is written too often (base/log_limit.h) is left out, and how often is told. Any thread. */
 #ifndef NEXGATE_BASE_LOG_H
 #define NEXGATE_BASE_LOG_H
 
@@ -48,7 +49,23 @@ void log_write(struct log *log, enum log_level level, const char *message, const
 /* The same without fields. */
 void log_say(struct log *log, enum log_level level, const char *message);
 
-/* A finished line of another's making (the access log), newline included, by one write. */
-void log_raw(struct log *log, struct slice line);
+enum log_format log_format(const struct log *log);
+
+/* Finished lines of another's making (the access log), each with its newline and of LOG_LINE_MAX bytes at most, in as
+ * few writes as do not block. */
+void log_raw(struct log *log, struct slice lines);
+
+/* The latest warnings and errors, for who looks without the log at hand. */
+enum { LOG_RECENT = 32, LOG_RECENT_TEXT_MAX = 240 };
+
+struct log_recent {
+    int64_t wall_us;
+    enum log_level level;
+    const char *message;
+    char text[LOG_RECENT_TEXT_MAX + 1]; /* the fields, as in logfmt; cut */
+};
+
+/* The newest first; how many there are. */
+size_t log_recent(struct log *log, struct log_recent *lines, size_t max);
 
 #endif

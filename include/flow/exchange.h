@@ -75,24 +75,37 @@ enum exchange_step {
     EXCHANGE_STEPS
 };
 
-struct schema;
+struct query;
 
 /* What the access log and the metrics want to know. */
 struct outcome {
     enum outcome_kind kind;
     uint32_t client_number;      /* in the metrics */
     struct slice client;         /* name; empty: none */
-    const struct schema *schema; /* of `canonical` */
-    struct slice canonical;      /* redacted before it is logged */
+    const struct query *query;   /* redacted before it is shown; NULL: none was understood */
     int64_t answered_us;         /* when the answer was made, monotonic; 0: not yet */
+    int64_t sent_bytes;          /* of the body */
+    bool is_sent;                /* all of the answer */
+    bool is_picked;              /* for the access log */
     bool is_timed;               /* fill in step_us; the wait for the fetcher is there always */
     int64_t step_us[EXCHANGE_STEPS];
+};
+
+/* Whose trace the request belongs to. */
+enum { TRACE_ID_LENGTH = 32, TRACE_PARENT_LENGTH = 16 };
+
+struct trace {
+    bool is_there;
+    char id[TRACE_ID_LENGTH];
+    char parent[TRACE_PARENT_LENGTH]; /* the caller's span; all zero: it named none */
 };
 
 struct exchange {
     struct request request;
     struct answer answer;
     struct outcome outcome;
+    struct trace trace; /* where the request is picked for the access log */
+    struct buf note;    /* method, blank and path of a picked request that is no search: its own bytes may be gone */
     char id[EXCHANGE_ID_MAX + 1]; /* X-Request-Id: the caller's if sane, else ours */
     size_t id_length;
 

@@ -10,6 +10,7 @@
 #ifndef NEXGATE_FRONT_CONN_HOME_H
 #define NEXGATE_FRONT_CONN_HOME_H
 
+#include "front/access_log.h"
 #include "front/conn.h"
 #include "front/respond.h"
 
@@ -66,6 +67,7 @@ struct conn_home {
     struct handler *handler;
     struct log *log;
     struct counters *counters; /* NULL: not counted */
+    struct access_log *access; /* NULL: off */
     void (*on_close)(void *context, uint64_t address);
     void *context;
 

@@ -10,6 +10,7 @@
 
 struct front_options {
     struct parser_limits limits;
+    int64_t access_in; /* one request in so many goes into the access log; 0: none */
     int64_t header_timeout_us, idle_timeout_us, write_timeout_us;
 };
 

@@ -37,6 +37,7 @@ struct parameter_value {
 struct parameter {
     struct slice name; /* the schema's spelling */
     enum parameter_type type;
+    bool sensitive;                       /* its values are not shown in logs */
     bool repeats;                         /* may be given several times: any of these */
     struct slice default_value;           /* canonical form, escaped; empty: none */
     int64_t min, max;                     /* PARAMETER_INTEGER, PAGE, SIZE: what is accepted */
@@ -51,6 +52,7 @@ struct schema {
     struct slice identity;              /* the member of a record that names it: "Id" */
     const struct parameter *parameters; /* sorted by name, in byte order */
     size_t parameter_count;
+    bool has_sensitive;                  /* any of them is */
     const struct parameter *page, *size; /* the two paging rows */
     const struct parameter *scope;       /* the parameter that names a location; NULL: the entity has none */
 };
