@@ -117,6 +117,7 @@ static bool make_admin(struct app *app)
     if (!listener_open(settings->admin, &descriptor, 1, why, sizeof(why)))
         return fail_listen(settings->admin, why);
     struct front_options options = room_options_front(settings);
+    options.access_in = 0; /* who looks is not what is looked at */
     app->admin_census = front_census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
     log_listening(app, descriptor, "admin");
     app->admin_front =

@@ -4,6 +4,7 @@
 #include "front/access_log.h"
 
 #include "flow/tally.h"
+#include "search/query.h"
 #include "search/redact.h"
 
 #include <time.h>

@@ -8,6 +8,7 @@ The program is the one that NEXGATE_BINARY names, or build/check/nexgate.
 import base64
 import collections
 import hashlib
+import json
 import mmap
 import os
 import pathlib
@@ -254,6 +255,8 @@ class Gateway:
 
 
 def parse_log_line(line):
+    if line.startswith("{"):
+        return {name: value if isinstance(value, str) else str(value) for name, value in json.loads(line).items()}
     return {name: bytes(value[1:-1], "utf-8").decode("unicode_escape") if value.startswith('"') else value
             for name, value in LOG_FIELD.findall(line)}
 
