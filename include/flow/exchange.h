@@ -80,14 +80,14 @@ struct query;
 /* What the access log and the metrics want to know. */
 struct outcome {
     enum outcome_kind kind;
-    uint32_t client_number;      /* in the metrics */
-    struct slice client;         /* name; empty: none */
-    const struct query *query;   /* redacted before it is shown; NULL: none was understood */
-    int64_t answered_us;         /* when the answer was made, monotonic; 0: not yet */
-    int64_t sent_bytes;          /* of the body */
-    bool is_sent;                /* all of the answer */
-    bool is_picked;              /* for the access log */
-    bool is_timed;               /* fill in step_us; the wait for the fetcher is there always */
+    uint32_t client_number;    /* in the metrics */
+    struct slice client;       /* name; empty: none */
+    const struct query *query; /* redacted before it is shown; NULL: none was understood */
+    int64_t answered_us;       /* when the answer was made, monotonic; 0: not yet */
+    int64_t sent_bytes;        /* of the body */
+    bool is_sent;              /* all of the answer */
+    bool is_picked;            /* for the access log */
+    bool is_timed;             /* fill in step_us; the wait for the fetcher is there always */
     int64_t step_us[EXCHANGE_STEPS];
 };
 
