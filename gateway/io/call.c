@@ -133,6 +133,7 @@ static bool copy_headers(struct call *call)
 static int on_send(void *context, char *ip, char *local_ip, int port, int local_port)
 {
     struct call *call = context;
+    long connects = 0;
 
     (void)ip;
     (void)local_ip;
@@ -141,6 +142,8 @@ static int on_send(void *context, char *ip, char *local_ip, int port, int local_
     if (call->was_started)
         return CURL_PREREQFUNC_ABORT;
     call->was_started = true;
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+    call->fetch->reused_connection = connects == 0;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -173,8 +176,9 @@ static bool set_options(struct call *call, const struct fetch_options *options)
     if (fetch->form.length > 0) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->form.length);
         SET(CURLOPT_COPYPOSTFIELDS, fetch->form.at);
-        SET(CURLOPT_FRESH_CONNECT, 1L); /* a login is rare, and must not fail on a connection that has died */
     }
+    if (fetch->form.length > 0 || fetch->fresh_connection)
+        SET(CURLOPT_FRESH_CONNECT, 1L);
 #undef SET
     return bad == CURLE_OK;
 }
@@ -250,6 +254,8 @@ static const char *words_for(const struct call *call, CURLcode result)
     switch (result) {
     case CURLE_OK:
         return "the answer broke off in its head";
+    case CURLE_ABORTED_BY_CALLBACK: /* by on_send */
+        return "the kept connection had died";
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
@@ -266,7 +272,7 @@ static const char *words_for(const struct call *call, CURLcode result)
 void call_finish(struct call *call, CURLcode result)
 {
     struct fetch *fetch = call->fetch;
-    long status = 0, connects = 0;
+    long status = 0;
 
     if (call->too_big) {
         call_fail(call, FETCH_TOO_BIG, "the answer is larger than allowed");
@@ -274,8 +280,6 @@ void call_finish(struct call *call, CURLcode result)
     }
     enum fetch_outcome outcome = outcome_of(call, result);
     call_fail(call, outcome, outcome == FETCH_ANSWERED ? "" : words_for(call, result));
-    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
-    fetch->reused_connection = connects == 0 && was_sent(call);
     if (outcome != FETCH_ANSWERED)
         return;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -118,17 +118,24 @@ static bool is_worth_a_retry(const struct fetch *fetch)
     return false;
 }
 
+/* A kept connection ended before a byte of the answer came: it was idle for too long. That is no news of Nexudus. */
+static bool died_of_age(const struct fetch *fetch)
+{
+    return fetch->outcome == FETCH_UNREACHABLE && fetch->reused_connection;
+}
+
 /* Nobody waits for a refresh, so it is not worth a retry either. */
 static bool may_retry(struct flight *flight)
 {
     struct fetcher *fetcher = flight->fetcher;
     int64_t now_us = loop_now(fetcher->loop);
+    bool for_free = died_of_age(&flight->fetch);
 
-    if (flight->retried || flight->background || !is_worth_a_retry(&flight->fetch) || now_us >= flight->latest_us ||
-        !breaker_allows(&fetcher->breaker, now_us))
+    if (flight->retried || (flight->background && !for_free) || !is_worth_a_retry(&flight->fetch) ||
+        now_us >= flight->latest_us || !breaker_allows(&fetcher->breaker, now_us))
         return false;
     renew_patience(flight);
-    return route_turn(flight) <= flight->wait_until_us && retries_spend(&fetcher->retries);
+    return route_turn(flight) <= flight->wait_until_us && (for_free || retries_spend(&fetcher->retries));
 }
 
 static void after_outage(struct flight *flight, struct nexudus_answer *answer)
@@ -139,6 +146,8 @@ static void after_outage(struct flight *flight, struct nexudus_answer *answer)
     }
     counters_add(flight->fetcher->counters, METRIC_UPSTREAM_RETRIES, 1);
     flight->retried = true;
+    if (flight->fetch.outcome != FETCH_ANSWERED)
+        flight->fetch.fresh_connection = true; /* the other kept ones may be as dead */
     flight->started_us = CLOCK_NEVER;
     route_line_up(flight);
 }
@@ -207,8 +216,10 @@ void outcome_on_done(struct fetch *fetch)
     flight->status = answer.status;
     counters_observe(fetcher->counters, HISTOGRAM_UPSTREAM_DURATION, loop_now(fetcher->loop) - flight->started_us);
     counters_add(fetcher->counters, outcomes[answer.verdict].metric, 1);
-    tell(fetcher, &answer, fetch->error);
-    tell_breaker(flight, outcomes[answer.verdict].is_failure && answer.status != 404); /* who says so is there */
+    if (!died_of_age(fetch)) {
+        tell(fetcher, &answer, fetch->error);
+        tell_breaker(flight, outcomes[answer.verdict].is_failure && answer.status != 404); /* who says so is there */
+    }
     if (outcomes[answer.verdict].proves_token) {
         token_worked(fetcher->token, flight->generation);
         denials_forget(&fetcher->denials, flight->schema);

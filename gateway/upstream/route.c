@@ -372,6 +372,8 @@ static void depart(struct flight *flight, const struct token_answer *token)
     if (!flight->retried)
         retries_earn(&fetcher->retries);
     flight->probing = breaker_start(&fetcher->breaker, now_us);
+    if (flight->probing)
+        flight->fetch.fresh_connection = true; /* the kept ones are from before, and prove nothing */
     route_show_breaker(fetcher);
     counters_add(fetcher->counters, METRIC_UPSTREAM_SEARCHES, 1);
     if (flight->born_us != 0)

@@ -28,6 +28,7 @@ struct fetch {
     int64_t connect_timeout_us;
     int64_t timeout_us;                   /* the whole call */
     size_t body_max;                      /* bytes */
+    bool fresh_connection;                /* not over a kept one. A form never is: it may hold a one-time code */
     void (*on_done)(struct fetch *fetch); /* once, never inside start */
 
     /* result, valid in on_done */
@@ -37,13 +38,15 @@ struct fetch {
     int64_t retry_after_us;                    /* from now; -1: no such header. Seconds and HTTP-date are understood */
     char content_type[FETCH_CONTENT_TYPE_MAX]; /* "" when none */
     char error[FETCH_ERROR_MAX];               /* why not, for the log; never a secret, never the URL's query */
-    bool reused_connection;                    /* the call went over a kept connection, whatever became of it */
+    bool reused_connection; /* it was sent over a kept connection, whatever became of it: that may have died of its age
+                             */
 
     void *handle; /* the transport's */
 };
 
 struct transport {
-    /* Sends the call; the request's texts are copied. Never calls on_done before it returns. */
+    /* Sends the call, once: what comes of it is told, and sending it again is for who asked. The request's texts are
+     * copied. Never calls on_done before it returns. */
     void (*start)(struct transport *transport, struct fetch *fetch);
 
     /* Forgets a call under way: on_done will not be called. The body is freed. */

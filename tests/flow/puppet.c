@@ -172,6 +172,8 @@ static void answer(struct puppet_call *call)
 
     if (call->puppet->is_dead)
         make_ready(call, &(struct puppet_answer){.outcome = FETCH_UNREACHABLE});
+    else if (call->is_search && call->puppet->kept_are_dead && !call->is_fresh)
+        make_ready(call, &(struct puppet_answer){.outcome = FETCH_UNREACHABLE, .reused_connection = true});
     else if (script->next < script->count)
         make_ready(call, &script->answers[script->next++]);
     else if (call->is_search && random_between(&call->puppet->random, 1, 100) <= call->puppet->throttled_percent)
@@ -216,6 +218,7 @@ static void start(struct transport *transport, struct fetch *fetch)
     call->puppet = puppet;
     call->url = mem_copy_text(fetch->url, strlen(fetch->url));
     call->form = mem_copy_text(fetch->form.length > 0 ? fetch->form.at : "", fetch->form.length);
+    call->is_fresh = fetch->fresh_connection;
     call->started_us = loop_now(puppet->loop);
     for (size_t i = 0; i < FETCH_HEADERS_MAX; i++)
         note_header(call, fetch->headers[i]);

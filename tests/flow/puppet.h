@@ -16,6 +16,7 @@ struct puppet_call {
     struct puppet *puppet;
     struct timer deadline;
     bool is_search; /* else the token endpoint */
+    bool is_fresh;  /* over a connection of its own */
     bool is_ready;  /* its outcome is in `fetch` */
     bool was_cancelled;
     int status; /* that it was answered; 0: none */
@@ -51,6 +52,7 @@ struct puppet {
     /* How Nexudus is; a test sets these as it likes. */
     bool hold_searches, hold_tokens; /* calls wait for puppet_release */
     bool is_dead;                    /* nobody can connect */
+    bool kept_are_dead;              /* searches that do not ask for a fresh connection are sent over a dead one */
     int64_t throttled_percent;       /* of the searches, at random: 409 with a Retry-After of a second */
     struct random random;
     const char *denied;             /* searches whose URL holds this are answered 401; NULL: none */

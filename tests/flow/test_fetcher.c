@@ -1192,6 +1192,7 @@ static void one_probe_at_a_time_and_the_others_do_not_wait_for_it(void **state)
         struct question *late = ask(house, "c");
         settle(house);
         assert_int_equal(house->puppet.searches, before + (size_t)round);
+        assert_true(puppet_last(&house->puppet)->is_fresh);
         assert_int_equal(look(house).breaker, BREAKER_HALF_OPEN);
         assert_verdict(other, ASK_OUTAGE);
         assert_verdict(late, ASK_OUTAGE);
@@ -1329,6 +1330,60 @@ static void a_call_is_sent_again_once_only_and_waits_for_the_budget(void **state
     assert_verdict(question, ASK_OUTAGE);
     assert_int_equal(question->ask.status, 500);
     assert_int_equal(question->charged, 0);
+}
+
+/* All that were kept have died, and nobody could know: that costs a second call each, in the budget, and nothing else.
+ * It is no sign of an outage. */
+static void a_search_over_a_dead_connection_is_sent_again_over_a_fresh_one(void **state)
+{
+    enum { DEAD = 30 };
+    struct house *house = *state;
+
+    house->options.retry_percent = 1;
+    house->options.breaker_percent = 50;
+    house->options.breaker_probe_us = 5 * CLOCK_SECOND;
+    build(house);
+    warm_up(house);
+    house->puppet.kept_are_dead = true;
+    for (size_t i = 0; i < DEAD - 1; i++)
+        ask_number(house, i);
+    ask_behind(house, "refresh");
+    settle(house);
+    assert_int_equal(house->puppet.searches, 1 + 10); /* the budget's turn is used up by the first ten */
+    pass(house, 105 * CLOCK_MILLISECOND - 1);
+    assert_int_equal(house->puppet.searches, 1 + 10);
+    pass(house, CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_OK), 1 + DEAD);
+    assert_int_equal(house->puppet.searches, 1 + 2 * DEAD);
+    for (size_t i = 0; i < 1 + 2 * DEAD; i++) {
+        const struct puppet_call *call = puppet_search(&house->puppet, i);
+        assert_int_equal(call->is_fresh, i > 0 && call->status != 0);
+        if (i >= 10)
+            assert_true(call->started_us - puppet_search(&house->puppet, i - 10)->started_us >=
+                        105 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_SEARCHES), 1 + 2 * DEAD);
+    assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_RETRIES), DEAD);
+    assert_int_equal(look(house).breaker, BREAKER_CLOSED);
+    assert_int_equal(count_in_log(house, "failed"), 0);
+}
+
+/* Whatever its connections do. */
+static void no_search_is_sent_a_third_time(void **state)
+{
+    struct house *house = *state;
+
+    house->options.retry_percent = 100;
+    build(house);
+    warm_up(house);
+    for (size_t i = 0; i < 3; i++)
+        puppet_next_search(&house->puppet,
+                           (struct puppet_answer){.outcome = FETCH_UNREACHABLE, .reused_connection = true});
+    struct question *question = ask(house, "a");
+    pass(house, CLOCK_SECOND);
+    assert_verdict(question, ASK_OUTAGE);
+    assert_int_equal(question->charged, 0);
+    assert_int_equal(house->puppet.searches, 3);
 }
 
 static void an_outage_costs_only_a_share_more(void **state)
@@ -1864,6 +1919,8 @@ int main(void)
         TEST(what_may_be_better_the_second_time_is_sent_again),
         TEST(a_failure_that_says_when_to_come_again_is_believed_up_to_a_bound),
         TEST(a_call_is_sent_again_once_only_and_waits_for_the_budget),
+        TEST(a_search_over_a_dead_connection_is_sent_again_over_a_fresh_one),
+        TEST(no_search_is_sent_a_third_time),
         TEST(an_outage_costs_only_a_share_more),
         TEST(nothing_is_sent_again_through_an_open_breaker),
         TEST(nothing_is_sent_again_that_nobody_waits_for_or_that_would_wait_too_long),

@@ -178,7 +178,15 @@ static void a_cut_says_whether_its_connection_was_kept(void **state)
     }
 }
 
-static void a_kept_connection_that_was_closed_costs_no_call(void **state)
+static void wait_for_hangups(const struct tiny_server *server, int count)
+{
+    for (int i = 0; server->hangups < count; i++) {
+        assert_true(i < 60 * 1000);
+        usleep(1000);
+    }
+}
+
+static void a_kept_connection_that_was_closed_in_time_costs_nothing(void **state)
 {
     struct house *house = *state;
     struct sent sent;
@@ -187,9 +195,86 @@ static void a_kept_connection_that_was_closed_costs_no_call(void **state)
         get(&sent, house, "/ok-then-close");
         assert_int_equal(sent.fetch.outcome, FETCH_ANSWERED);
         assert_int_equal(sent.fetch.status, 200);
+        assert_false(sent.fetch.reused_connection);
         buf_free(&sent.fetch.body);
+        wait_for_hangups(house->server, i + 1);
     }
     assert_int_equal(house->server->requests, 20);
+    assert_int_equal(house->server->connections, 20);
+}
+
+/* Nobody could know before it was sent: whoever asked is told, and nothing is sent twice unasked. */
+static void a_kept_connection_that_dies_under_a_call_ends_that_call(void **state)
+{
+    static const char *const paths[] = {"/one-each", "/one-each-then-reset"};
+    struct house *house = *state;
+    struct sent sent;
+    int requests = 0;
+
+    for (size_t i = 0; i < 10; i++) {
+        get(&sent, house, paths[i % 2]);
+        assert_int_equal(sent.fetch.outcome, FETCH_ANSWERED);
+        assert_false(sent.fetch.reused_connection);
+        buf_free(&sent.fetch.body);
+        get(&sent, house, paths[i % 2]);
+        assert_int_equal(sent.fetch.outcome, FETCH_UNREACHABLE);
+        assert_true(sent.fetch.reused_connection);
+        assert_string_equal(sent.fetch.error, "the kept connection had died");
+        buf_free(&sent.fetch.body);
+        requests += 2;
+        assert_int_equal(house->server->requests, requests);
+    }
+}
+
+/* Three kept connections, and all of them are dead. */
+static void a_fresh_connection_is_made_for_who_asks_for_one(void **state)
+{
+    struct house *house = *state;
+    struct sent sent[3], fresh;
+
+    for (size_t i = 0; i < 3; i++) {
+        fill(&sent[i], house, "/one-each");
+        start(&sent[i]);
+    }
+    loop_run(house->loop);
+    for (size_t i = 0; i < 3; i++)
+        buf_free(&sent[i].fetch.body);
+    int connections = house->server->connections;
+    assert_int_equal(connections, 3);
+    fill(&fresh, house, "/one-each");
+    fresh.fetch.fresh_connection = true;
+    start(&fresh);
+    loop_run(house->loop);
+    assert_int_equal(fresh.fetch.outcome, FETCH_ANSWERED);
+    assert_false(fresh.fetch.reused_connection);
+    assert_int_equal(house->server->connections, connections + 1);
+    buf_free(&fresh.fetch.body);
+}
+
+/* It may hold a one-time code. */
+static void a_form_is_sent_once_and_over_a_connection_of_its_own(void **state)
+{
+    static const struct {
+        const char *path;
+        enum fetch_outcome outcome;
+    } rows[] = {{"/one-each", FETCH_ANSWERED}, {"/empty", FETCH_UNREACHABLE}, {"/reset", FETCH_CUT}};
+    struct house *house = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sent sent;
+        get(&sent, house, "/ok"); /* its connection is kept */
+        buf_free(&sent.fetch.body);
+        int requests = house->server->requests, connections = house->server->connections;
+        fill(&sent, house, rows[i].path);
+        sent.fetch.form = slice_of("grant_type=password&totp=123456");
+        start(&sent);
+        loop_run(house->loop);
+        assert_int_equal(sent.fetch.outcome, rows[i].outcome);
+        assert_false(sent.fetch.reused_connection);
+        assert_int_equal(house->server->requests, requests + 1);
+        assert_int_equal(house->server->connections, connections + 1);
+        buf_free(&sent.fetch.body);
+    }
 }
 
 static void each_failure_has_its_outcome(void **state)
@@ -449,7 +534,10 @@ int main(void)
         TEST(a_form_is_posted),
         TEST(a_connection_is_kept_and_used_again),
         TEST(a_cut_says_whether_its_connection_was_kept),
-        TEST(a_kept_connection_that_was_closed_costs_no_call),
+        TEST(a_kept_connection_that_was_closed_in_time_costs_nothing),
+        TEST(a_kept_connection_that_dies_under_a_call_ends_that_call),
+        TEST(a_fresh_connection_is_made_for_who_asks_for_one),
+        TEST(a_form_is_sent_once_and_over_a_connection_of_its_own),
         TEST(each_failure_has_its_outcome),
         TEST(who_cannot_be_reached),
         TEST(the_body_may_be_as_long_as_allowed),

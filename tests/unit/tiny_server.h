@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct tiny_server {
     int port;
     pthread_t acceptor;
     atomic_int connections, requests;
+    atomic_int hangups;   /* connections that were closed, which the peer's side knows */
     pthread_mutex_t lock; /* of what follows */
     pthread_t threads[TINY_CONNECTIONS_MAX];
     int fds[TINY_CONNECTIONS_MAX];
@@ -33,6 +35,7 @@ struct tiny_server {
 struct tiny_connection {
     struct tiny_server *server;
     int fd;
+    int answered;         /* requests before this one */
     const char *argument; /* what follows '?' */
 };
 
@@ -63,10 +66,40 @@ static bool tiny_ok(struct tiny_connection *connection)
                     "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n\r\n{}");
 }
 
+/* Ends what is sent, and comes back when the peer's kernel has acknowledged it: from then on the peer can see it. */
+static void tiny_hang_up(struct tiny_connection *connection)
+{
+    struct tcp_info info = {.tcpi_state = TCP_FIN_WAIT1};
+    socklen_t length = sizeof info;
+
+    shutdown(connection->fd, SHUT_WR);
+    while (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_state == TCP_FIN_WAIT1)
+        usleep(1000);
+}
+
 /* Promises to keep the connection, and closes it. */
 static bool tiny_ok_then_close(struct tiny_connection *connection)
 {
     tiny_ok(connection);
+    tiny_hang_up(connection);
+    atomic_fetch_add(&connection->server->hangups, 1);
+    return false;
+}
+
+/* Answers the first request of a connection, and ends it at the second without a byte: it died of its age while that
+ * one was on its way. */
+static bool tiny_one_each(struct tiny_connection *connection)
+{
+    return connection->answered == 0 && tiny_ok(connection);
+}
+
+static bool tiny_one_each_then_reset(struct tiny_connection *connection)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (connection->answered == 0)
+        return tiny_ok(connection);
+    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     return false;
 }
 
@@ -219,6 +252,8 @@ static const struct {
 } tiny_ways[] = {
     {"/ok", tiny_ok},
     {"/ok-then-close", tiny_ok_then_close},
+    {"/one-each", tiny_one_each},
+    {"/one-each-then-reset", tiny_one_each_then_reset},
     {"/hundred-bytes", tiny_hundred_bytes},
     {"/cut", tiny_cut},
     {"/cut-chunks", tiny_cut_chunks},
@@ -286,6 +321,7 @@ static void *tiny_serve(void *context)
         pthread_mutex_unlock(&server->lock);
         atomic_fetch_add(&server->requests, 1);
         keep = tiny_answer(connection, text);
+        connection->answered++;
     }
     pthread_mutex_lock(&server->lock);
     for (size_t i = 0; i < TINY_CONNECTIONS_MAX; i++) {
@@ -312,9 +348,9 @@ static void *tiny_accept(void *context)
         pthread_mutex_lock(&server->lock);
         server->fds[number] = fd;
         pthread_mutex_unlock(&server->lock);
+        atomic_store(&server->connections, number + 1); /* before its first answer */
         int failed = pthread_create(&server->threads[number], NULL, tiny_serve, connection);
         assert(failed == 0);
-        atomic_store(&server->connections, number + 1);
     }
     return NULL;
 }
