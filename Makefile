@@ -68,7 +68,7 @@ endif
 SOURCES := $(sort $(wildcard gateway/*.c gateway/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 # Everything but main: what the unit and flow tests link.
-LIBRARY := $(filter-out $(BUILD)/obj/gateway/main.o,$(OBJECTS)) $(BUILD)/obj/made/webhooks_schema.o
+LIBRARY := $(filter-out $(BUILD)/obj/gateway/main.o,$(OBJECTS)) $(BUILD)/obj/made/webhooks_schema.o $(BUILD)/obj/made/quota_lua.o
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FLOW_TESTS := $(patsubst tests/flow/%.c,$(BUILD)/flow/%,$(wildcard tests/flow/test_*.c))
@@ -100,7 +100,13 @@ $(BUILD)/made/webhooks_schema.c: conf/entities/webhooks.json Makefile
 	   od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; \
 	   echo 'const size_t schema_webhooks_json_length = sizeof schema_webhooks_json - 1;'; } >$@
 
-$(BUILD)/obj/made/webhooks_schema.o: $(BUILD)/made/webhooks_schema.c
+# The script that decides in Redis.
+$(BUILD)/made/quota_lua.c: gateway/client/quota.lua Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "client/quota_script.h"'; echo 'const char quota_lua[] = {'; \
+	   od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; } >$@
+
+$(BUILD)/obj/made/%.o: $(BUILD)/made/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -112,7 +118,7 @@ $(BUILD)/flow/%: tests/flow/%.c $(FLOW_PARTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(call quiet,TEST)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(FLOW_PARTS) $(LIBRARY) $(TEST_LIBS) $(LUA_LIBS)
 
-$(BUILD)/obj/tests/flow/puppet_lua.o: ALL_CFLAGS += $(LUA_CFLAGS)
+$(BUILD)/obj/tests/flow/puppet_lua.o $(BUILD)/obj/tests/flow/quota_server.o: ALL_CFLAGS += $(LUA_CFLAGS)
 
 test: deps
 	@tests/run.sh

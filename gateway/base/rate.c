@@ -23,6 +23,18 @@ bool rate_init(struct rate *rate, int64_t count, int64_t period_us, int64_t burs
     return burst <= RATE_LEVEL_MAX / rate->period_us && rate->count <= RATE_LEVEL_MAX;
 }
 
+void rate_refine(const struct rate *rate, struct rate *fine)
+{
+    enum { PARTS = 4096 };
+    *fine = *rate;
+    for (int parts = 1; parts < PARTS; parts *= 2) {
+        if (fine->period_us > RATE_LEVEL_MAX / 4 / fine->burst || fine->count > RATE_LEVEL_MAX / 4)
+            return;
+        fine->period_us *= 2;
+        fine->count *= 2;
+    }
+}
+
 static int64_t full_level(const struct rate *rate)
 {
     return rate->burst * rate->period_us;

@@ -29,6 +29,10 @@ struct rate_bucket {
 /* Reduces and checks; false when a number is below 1 or burst x period_us passes RATE_LEVEL_MAX. */
 bool rate_init(struct rate *rate, int64_t count, int64_t period_us, int64_t burst) MUST_CHECK;
 
+/* The same rate in smaller units, as far as they fit, so that parts of it can be given to many: count and period are
+ * multiplied by a power of two. */
+void rate_refine(const struct rate *rate, struct rate *fine);
+
 /* A full bucket at `now`. */
 void rate_fill(const struct rate *rate, struct rate_bucket *bucket, int64_t now_us);
 
