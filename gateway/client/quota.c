@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A client's account: a token bucket, a count of upstream searches, a count of requests in progress. Must not know what
  * a request is. */
-#include "client/quota.h"
+#include "client/quota_holding.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdatomic.h>
-
-/* A client that is over its concurrency is told to come back in a second: when a request of its own will end is not
- * known. */
-static const int64_t CONCURRENCY_RETRY_US = CLOCK_SECOND;
-
-struct quota_account {
-    atomic_uint references;
-    pthread_mutex_t lock;        /* of all below; held for a few instructions */
-    struct client_policy policy; /* the limits in force: a client of an earlier configuration has its own, older ones */
-    struct rate_bucket bucket;
-    bool filled; /* the bucket starts full at the first request */
-    struct rate_counter misses;
-    int64_t in_progress;
-};
 
 struct quota_account *quota_account_new(const struct client_policy *policy)
 {
@@ -40,6 +24,7 @@ void quota_account_unref(struct quota_account *account)
 {
     if (account == NULL || atomic_fetch_sub_explicit(&account->references, 1, memory_order_acq_rel) > 1)
         return;
+    quota_holding_free(account->holding);
     pthread_mutex_destroy(&account->lock);
     mem_free(account);
 }
@@ -57,6 +42,8 @@ void quota_account_change(struct quota_account *account, const struct client_pol
     else
         rate_window_change(&account->policy.misses, &policy->misses, &account->misses, wall_us);
     account->policy = *policy;
+    if (account->holding != NULL)
+        quota_holding_change(account->holding, now_us);
     pthread_mutex_unlock(&account->lock);
 }
 
@@ -76,6 +63,10 @@ static void fill_view(const struct quota_account *account, int64_t now_us, int64
 {
     const struct client_policy *policy = &account->policy;
     *view = (struct quota_view){0};
+    if (account->holding != NULL) {
+        quota_holding_look(account->holding, now_us, wall_us, view);
+        return;
+    }
     if (policy->has_rate) {
         view->rate_left = rate_left(&policy->rate, &account->bucket, now_us);
         view->rate_full_us = rate_until_full(&policy->rate, &account->bucket, now_us);
@@ -91,7 +82,7 @@ static enum quota_verdict decide(struct quota_account *account, int64_t now_us, 
 {
     const struct client_policy *policy = &account->policy;
     if (policy->concurrency > 0 && account->in_progress >= policy->concurrency) {
-        *retry_us = CONCURRENCY_RETRY_US;
+        *retry_us = QUOTA_CONCURRENCY_RETRY_US;
         return QUOTA_CONCURRENCY;
     }
     if (policy->has_rate && !rate_take(&policy->rate, &account->bucket, now_us, 1)) {
@@ -128,29 +119,53 @@ void quota_end(struct client *client)
 void quota_return(struct client *client, int64_t now_us)
 {
     struct quota_account *account = open_account(client, now_us);
-    if (account->policy.has_rate)
+    if (account->holding != NULL)
+        lease_return(&account->holding->lease, now_us);
+    else if (account->policy.has_rate)
         rate_give_back(&account->policy.rate, &account->bucket, now_us, 1);
     pthread_mutex_unlock(&account->lock);
 }
 
-enum quota_verdict quota_charge_miss(struct client *client, int64_t wall_us)
+/* QUOTA_OK, QUOTA_MISSES or QUOTA_WAIT. */
+static enum quota_verdict charge(struct quota_account *account, int64_t now_us, int64_t wall_us, int64_t *receipt)
 {
-    struct quota_account *account = client->account;
-    pthread_mutex_lock(&account->lock);
-    bool taken = !account->policy.has_misses || rate_window_take(&account->policy.misses, &account->misses, wall_us);
-    bool dry_run = account->policy.dry_run;
-    pthread_mutex_unlock(&account->lock);
-    if (taken)
+    int64_t window;
+    *receipt = wall_us;
+    if (!account->policy.has_misses)
         return QUOTA_OK;
-    return dry_run ? QUOTA_DRY_RUN : QUOTA_MISSES;
+    if (account->holding == NULL)
+        return rate_window_take(&account->policy.misses, &account->misses, wall_us) ? QUOTA_OK : QUOTA_MISSES;
+    switch (prepaid_pay(&account->holding->prepaid, now_us, &window)) {
+    case PREPAID_PAID:
+        *receipt = quota_receipt_of_window(window);
+        return QUOTA_OK;
+    case PREPAID_ASK:
+        return QUOTA_WAIT;
+    case PREPAID_SPENT:
+        break;
+    }
+    return QUOTA_MISSES;
 }
 
-void quota_refund_miss(struct client *client, int64_t charged_wall_us)
+enum quota_verdict quota_charge_miss(struct client *client, int64_t now_us, int64_t wall_us, int64_t *receipt)
 {
     struct quota_account *account = client->account;
     pthread_mutex_lock(&account->lock);
-    if (account->policy.has_misses)
-        rate_window_give_back(&account->policy.misses, &account->misses, charged_wall_us);
+    enum quota_verdict verdict = charge(account, now_us, wall_us, receipt);
+    if (verdict == QUOTA_MISSES && account->policy.dry_run)
+        verdict = QUOTA_DRY_RUN;
+    pthread_mutex_unlock(&account->lock);
+    return verdict;
+}
+
+void quota_refund_miss(struct client *client, int64_t receipt)
+{
+    struct quota_account *account = client->account;
+    pthread_mutex_lock(&account->lock);
+    if (receipt < 0 && account->holding != NULL)
+        prepaid_return(&account->holding->prepaid, quota_receipt_of_window(receipt));
+    else if (receipt >= 0 && account->policy.has_misses)
+        rate_window_give_back(&account->policy.misses, &account->misses, receipt);
     pthread_mutex_unlock(&account->lock);
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The first steps of a search: who asks, what for, and whether they may. Nothing here waits, and nothing is looked up
- * yet. */
+/* The first steps of a search: who asks, what for, and whether they may. Nothing here waits but for the fleet's quota,
+ * and nothing is looked up yet. */
 #include "flow/search.h"
+
+#include "flow/prefer.h"
 
 static enum step_result refuse_key(struct search *search, const char *challenge, const char *detail)
 {
@@ -72,6 +74,7 @@ enum step_result step_normalise(struct search *search)
     enum query_verdict verdict = read_query(search, &error);
     if (verdict == QUERY_OK) {
         search->exchange->outcome.query = &search->query;
+        search->patience_us = prefer_wait(request->prefer);
         freshness_read(request->cache_control, slice_equal_nocase(request->pragma, slice_of("no-cache")),
                        &search->directives);
         return STEP_NEXT;
@@ -104,14 +107,49 @@ void search_log_dry_run(struct search *search)
     flow->dry_run_unlogged = 0;
 }
 
-enum step_result step_quota(struct search *search)
+/* With a desk: QUOTA_WAIT at first, when this process has nothing in hand; the verdict when the search is resumed. */
+static enum quota_verdict begin_at_desk(struct search *search, int64_t *retry_us)
+{
+    struct flow_parts *parts = &search->flow->parts;
+    struct quota_waiter *waiter = &search->waiter;
+    enum quota_verdict verdict = waiter->verdict;
+    if (search->waits_at_desk) {
+        search->waits_at_desk = false;
+        *retry_us = waiter->retry_us;
+    } else {
+        waiter->reply_to = parts->mailbox;
+        waiter->on_verdict = search_on_verdict;
+        /* The clock anew: a lease must not be spent after its end because the thread was stopped since the head came.
+         */
+        verdict = quota_desk_begin(parts->desk, search->client, clock_now(parts->clock), waiter, retry_us);
+        search->waits_at_desk = verdict == QUOTA_WAIT;
+    }
+    if (verdict == QUOTA_WAIT) {
+        search_keep_request(search);
+        return verdict;
+    }
+    search_look_at_quota(search);
+    if (verdict == QUOTA_RATE)
+        search->quota.rate_left = 0; /* what is left elsewhere cannot be had now */
+    return verdict;
+}
+
+static enum quota_verdict begin(struct search *search, int64_t *retry_us)
 {
     struct client *client = search->client;
+    if (search->flow->parts.desk != NULL && (client->policy.has_rate || client->policy.has_misses))
+        return begin_at_desk(search, retry_us);
     int64_t wall_us = client->policy.has_misses ? clock_wall(search->flow->parts.clock) : 0;
+    return quota_begin(client, search->now_us, wall_us, &search->quota, retry_us);
+}
+
+enum step_result step_quota(struct search *search)
+{
     int64_t retry_us;
     struct problem_extra extra = {0};
-    const char *detail;
-    switch (quota_begin(client, search->now_us, wall_us, &search->quota, &retry_us)) {
+    switch (begin(search, &retry_us)) {
+    case QUOTA_WAIT:
+        return STEP_WAIT;
     case QUOTA_DRY_RUN:
         search_log_dry_run(search);
         search->in_progress = true;
@@ -119,17 +157,18 @@ enum step_result step_quota(struct search *search)
     case QUOTA_RATE:
         search_outcome(search, OUTCOME_OVER_RATE);
         extra.violated_policy = "rate";
-        detail = "more requests than this client's rate allows";
-        break;
+        return search_fail(search, 429, retry_us, "more requests than this client's rate allows", &extra);
     case QUOTA_CONCURRENCY:
         search_outcome(search, OUTCOME_OVER_CONCURRENCY);
         extra.violated_policy = "concurrency";
-        detail = "more requests at the same time than this client may have in progress";
-        break;
+        return search_fail(search, 429, retry_us,
+                           "more requests at the same time than this client may have in progress", &extra);
+    case QUOTA_AWAY:
+        search_outcome(search, OUTCOME_FAILED);
+        return search_fail(search, 503, retry_us, "quotas cannot be counted now", NULL);
     case QUOTA_OK:
     default:
         search->in_progress = true;
         return STEP_NEXT;
     }
-    return search_fail(search, 429, retry_us, detail, &extra);
 }

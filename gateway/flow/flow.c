@@ -167,6 +167,7 @@ static bool start(struct handler *handler, struct exchange *exchange)
     search->asked = false;
     search->charge = QUOTA_OK;
     search->charges = 0;
+    search->waits_at_desk = search->is_paid_ahead = search->is_refused_ahead = false;
     exchange->state = search;
     exchange->on_finish = on_finish;
     if (++flow->searches % TIMED_IN == 0)

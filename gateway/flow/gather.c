@@ -3,7 +3,6 @@
  * when two windows cannot stand on one page. Must not know how an answer is written. */
 #include "flow/search.h"
 
-#include "flow/prefer.h"
 #include "flow/refresh.h"
 
 #include <assert.h>
@@ -145,39 +144,12 @@ static bool take_fallback(struct search *search, struct search_part *part)
     return true;
 }
 
-/* On the fetcher's thread; the search waits, so nobody else touches it. */
-static bool on_charge(struct ask *ask)
-{
-    struct search *search = MEM_OUTER(ask, struct search, ask);
-    int64_t wall_us = clock_wall(search->flow->parts.clock);
-    search->charge = quota_charge_miss(search->client, wall_us);
-    if (search->charge == QUOTA_OK) {
-        assert(search->charges < SEARCH_CHARGES_MAX);
-        search->charged_wall_us[search->charges++] = wall_us;
-    }
-    return search->charge != QUOTA_MISSES;
-}
-
-static void on_refund(struct ask *ask)
-{
-    struct search *search = MEM_OUTER(ask, struct search, ask);
-    if (search->charge == QUOTA_OK) /* a dry run took nothing */
-        quota_refund_miss(search->client, search->charged_wall_us[--search->charges]);
-}
-
-void search_refund(struct search *search)
-{
-    while (search->charges > 0)
-        quota_refund_miss(search->client, search->charged_wall_us[--search->charges]);
-}
-
 static void on_answer(struct ask *ask)
 {
     search_resume(MEM_OUTER(ask, struct search, ask));
 }
 
-/* The request's bytes are the connection's and do not outlast a wait. */
-static void keep_request(struct search *search)
+void search_keep_request(struct search *search)
 {
     struct request *request = &search->exchange->request;
     if (request->if_none_match.at == NULL || request->if_none_match.at == search->if_none_match.bytes)
@@ -192,7 +164,7 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
 {
     const struct flow *flow = search->flow;
     struct search_part *part = &search->parts[index];
-    keep_request(search);
+    search_keep_request(search);
     search->asked = true;
     search->asked_us = search->now_us;
     search->asked_part = index;
@@ -209,8 +181,8 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
         .impatient = search->patience_us >= 0,
         .patience_us = search->patience_us,
         .weight = search->client->policy.weight,
-        .on_charge = on_charge,
-        .on_refund = on_refund,
+        .on_charge = search_on_charge,
+        .on_refund = search_on_refund,
         .reply_to = flow->parts.mailbox,
         .on_answer = on_answer,
     };
@@ -251,6 +223,9 @@ static enum step_result take_answer(struct search *search)
 {
     struct ask *ask = &search->ask;
     struct search_part *part = &search->parts[search->asked_part];
+    if (search->charge == QUOTA_WAIT)
+        return search_pay_ahead(search);
+    search_settle_ahead(search);
     if (search->charge == QUOTA_DRY_RUN)
         search_log_dry_run(search);
     search->charge = QUOTA_OK;
@@ -310,7 +285,6 @@ enum step_result step_gather(struct search *search)
     } else {
         search->replans = 0;
         search->refetched = search->alone = false;
-        search->patience_us = prefer_wait(search->exchange->request.prefer);
         search->granted_us = -1;
         make_plan(search);
     }

@@ -71,6 +71,12 @@
     STEP(ROW, STEP_PAGE, "page") \
     STEP(ROW, STEP_WRITE, "write") \
     ROW(QUOTA_DRY_RUN, "nexgate_quota_dry_run_total", "", COUNTER, "Requests a dry-run client would have been refused.") \
+    ROW(QUOTA_CALLS, "nexgate_quota_calls_total", "", COUNTER, "Calls to Redis that asked for quota or gave some back.") \
+    ROW(QUOTA_CALLS_FAILED, "nexgate_quota_calls_failed_total", "", COUNTER, "Of these, those that were not answered in time, or by an error.") \
+    ROW(QUOTA_LEASES, "nexgate_quota_leases_total", "", COUNTER, "Of these, those that gave a lease or tokens.") \
+    ROW(QUOTA_WAITED, "nexgate_quota_waited_total", "", COUNTER, "Requests that waited for such a call.") \
+    ROW(QUOTA_REMEMBERED, "nexgate_quota_refusals_remembered_total", "", COUNTER, "Requests refused without a call, because the lease or Redis had said so.") \
+    ROW(QUOTA_ALONE, "nexgate_quota_alone_total", "", COUNTER, "Requests let through by on_failure while Redis did not answer.") \
     ROW(RATE_LEFT, "nexgate_quota_rate_left", "", CLIENT_GAUGE, "Requests that a client's rate allows now; clients without a rate have none.") \
     ROW(MISSES_LEFT, "nexgate_quota_misses_left", "", CLIENT_GAUGE, "Upstream searches that a client has left in this window; clients without such a limit have none.") \
     ROW(UPSTREAM_SEARCHES, "nexgate_upstream_searches_total", "", COUNTER, "Search calls sent to Nexudus.") \

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* How much a client may still ask: rate, upstream searches, requests in progress. Exact, in process, one short lock a
- * client; a refused call costs nothing. An account outlives the configuration that opened it: after a reload the client
- * of the same name goes on with it, under the new limits. Any thread. */
+/* How much a client may still ask: rate, upstream searches, requests in progress. Exact, one short lock a client; a
+ * refused call costs nothing. Counted in process, or, for clients that a desk serves (client/quota_desk.h), by what
+ * this process holds of the fleet's quota; requests in progress are counted in process always. An account outlives the
+ * configuration that opened it: after a reload the client of the same name goes on with it, under the new limits. Any
+ * thread. */
 #ifndef NEXGATE_CLIENT_QUOTA_H
 #define NEXGATE_CLIENT_QUOTA_H
 
@@ -21,10 +23,12 @@ void quota_account_change(struct quota_account *account, const struct client_pol
 
 enum quota_verdict {
     QUOTA_OK,
-    QUOTA_DRY_RUN,    /* would be refused, but the client is on a dry run */
-    QUOTA_RATE,       /* refused by: rate */
-    QUOTA_MISSES,     /* refused by: misses */
-    QUOTA_CONCURRENCY /* refused by: concurrency */
+    QUOTA_DRY_RUN,     /* would be refused, but the client is on a dry run */
+    QUOTA_RATE,        /* refused by: rate */
+    QUOTA_MISSES,      /* refused by: misses */
+    QUOTA_CONCURRENCY, /* refused by: concurrency */
+    QUOTA_AWAY,        /* Redis does not answer, and nothing is let through meanwhile */
+    QUOTA_WAIT         /* not known yet: see client/quota_desk.h */
 };
 
 /* A client's numbers at one moment, for the RateLimit fields. */
@@ -43,11 +47,13 @@ void quota_end(struct client *client);
 /* Gives the token of quota_begin back (the request was then refused for another reason). */
 void quota_return(struct client *client, int64_t now_us);
 
-/* Charges one upstream search; QUOTA_OK, QUOTA_DRY_RUN or QUOTA_MISSES. */
-enum quota_verdict quota_charge_miss(struct client *client, int64_t wall_us) MUST_CHECK;
+/* Charges one upstream search: QUOTA_OK, with a receipt for quota_refund_miss; QUOTA_DRY_RUN, QUOTA_MISSES; or
+ * QUOTA_WAIT: nothing is in hand, a desk must be asked. */
+enum quota_verdict quota_charge_miss(struct client *client, int64_t now_us, int64_t wall_us,
+                                     int64_t *receipt) MUST_CHECK;
 
-/* Returns a charge of `charged_wall_us`: Nexudus gave no usable answer. */
-void quota_refund_miss(struct client *client, int64_t charged_wall_us);
+/* Returns a charge: Nexudus gave no usable answer, or was not asked. */
+void quota_refund_miss(struct client *client, int64_t receipt);
 
 void quota_look(struct client *client, int64_t now_us, int64_t wall_us, struct quota_view *view);
 

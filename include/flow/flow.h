@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "cache/memory.h"
 #include "client/auth.h"
+#include "client/quota_desk.h"
 #include "flow/exchange.h"
 #include "io/mailbox.h"
 #include "upstream/fetcher.h"
@@ -30,6 +31,7 @@ struct flow_parts {
     struct mailbox *mailbox; /* of this worker's loop */
     struct log *log;
     struct counters *counters; /* this worker's */
+    struct quota_desk *desk;   /* this worker's; NULL: quotas are counted in process */
 };
 
 struct flow;

@@ -62,9 +62,14 @@ struct search {
     struct ask ask;            /* the question under way */
     bool asked;                /* it was given away, and its answer was not looked at yet */
     size_t asked_part;         /* which part it is for */
-    enum quota_verdict charge; /* of the ask under way: QUOTA_OK, or QUOTA_DRY_RUN when it should have been refused */
-    int64_t charged_wall_us[SEARCH_CHARGES_MAX]; /* when flights were charged to the client for this request */
+    enum quota_verdict charge; /* of the ask under way: OK; DRY_RUN: should have been refused; WAIT: pay at the desk */
+    int64_t receipts[SEARCH_CHARGES_MAX]; /* of the flights that were charged to the client for this request */
     size_t charges;
+
+    struct quota_waiter waiter; /* at the desk */
+    bool waits_at_desk;
+    bool is_paid_ahead;    /* the ask under way is charged already: the receipt is in `waiter` */
+    bool is_refused_ahead; /* the ask under way may only join a flight: the desk has nothing */
 };
 
 enum step_result {
@@ -107,7 +112,23 @@ void search_look_at_quota(struct search *search);
 /* A refusal that a dry run lets through: counted, and logged now and then (admit.c). */
 void search_log_dry_run(struct search *search);
 
-/* Gives back every miss that this request was charged: it is refused, and a refused call costs nothing (gather.c). */
+/* The request's bytes are the connection's and do not outlast a wait: copies what is needed later (gather.c). */
+void search_keep_request(struct search *search);
+
+/* The desk has a verdict: resumes (charge.c). */
+void search_on_verdict(struct quota_waiter *waiter);
+
+/* Callbacks of an ask (charge.c). */
+bool search_on_charge(struct ask *ask);
+void search_on_refund(struct ask *ask);
+
+/* After an ask that on_charge could not pay for without Redis: pays at the desk and asks again (charge.c). */
+enum step_result search_pay_ahead(struct search *search);
+
+/* What was paid ahead and not used is given back (charge.c). */
+void search_settle_ahead(struct search *search);
+
+/* Gives back every miss that this request was charged: it is refused, and a refused call costs nothing (charge.c). */
 void search_refund(struct search *search);
 
 /* Gives back the windows that were gathered (gather.c). */

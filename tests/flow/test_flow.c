@@ -105,8 +105,15 @@ static void build_flow(struct house *house, int64_t stale_while_revalidate_us, i
         .window = WINDOW,
         .query_max = 8192,
     };
-    const struct flow_parts parts = {house->clock,   house->schemas, house->roster, house->memory,
-                                     house->fetcher, house->mailbox, house->log,    metrics_block(house->metrics)};
+    const struct flow_parts parts = {house->clock,
+                                     house->schemas,
+                                     house->roster,
+                                     house->memory,
+                                     house->fetcher,
+                                     house->mailbox,
+                                     house->log,
+                                     metrics_block(house->metrics),
+                                     NULL};
     flow_free(house->flow);
     house->flow = flow_new(&options, &parts);
 }

@@ -37,6 +37,15 @@ static enum quota_verdict ask(struct client *client, int64_t now_us)
     return verdict;
 }
 
+static enum quota_verdict charge(struct client *client, int64_t wall_us)
+{
+    int64_t receipt;
+    enum quota_verdict verdict = quota_charge_miss(client, START, wall_us, &receipt);
+    if (verdict == QUOTA_OK)
+        assert_int_equal(receipt, wall_us);
+    return verdict;
+}
+
 static void a_steady_flood_gets_exactly_its_rate(void **state)
 {
     (void)state;
@@ -98,19 +107,19 @@ static void misses_are_counted_by_the_utc_day(void **state)
     struct client client = make_client(policy);
     int64_t evening = 20000 * CLOCK_DAY - CLOCK_SECOND;
     struct quota_view view;
-    assert_int_equal(quota_charge_miss(&client, evening), QUOTA_OK);
-    assert_int_equal(quota_charge_miss(&client, evening), QUOTA_OK);
-    assert_int_equal(quota_charge_miss(&client, evening), QUOTA_MISSES);
+    assert_int_equal(charge(&client, evening), QUOTA_OK);
+    assert_int_equal(charge(&client, evening), QUOTA_OK);
+    assert_int_equal(charge(&client, evening), QUOTA_MISSES);
     quota_look(&client, START, evening, &view);
     assert_int_equal(view.misses_left, 0);
     assert_int_equal(view.misses_next_us, CLOCK_SECOND);
     quota_refund_miss(&client, evening);
-    assert_int_equal(quota_charge_miss(&client, evening), QUOTA_OK);
+    assert_int_equal(charge(&client, evening), QUOTA_OK);
     int64_t morning = evening + CLOCK_SECOND;
-    assert_int_equal(quota_charge_miss(&client, morning), QUOTA_OK);
+    assert_int_equal(charge(&client, morning), QUOTA_OK);
     quota_refund_miss(&client, evening); /* yesterday's refund is not today's */
-    assert_int_equal(quota_charge_miss(&client, morning), QUOTA_OK);
-    assert_int_equal(quota_charge_miss(&client, morning), QUOTA_MISSES);
+    assert_int_equal(charge(&client, morning), QUOTA_OK);
+    assert_int_equal(charge(&client, morning), QUOTA_MISSES);
     quota_account_unref(client.account);
 }
 
@@ -144,8 +153,8 @@ static void a_dry_run_refuses_nobody(void **state)
     struct client client = make_client(policy);
     assert_int_equal(ask(&client, START), QUOTA_OK);
     assert_int_equal(ask(&client, START), QUOTA_DRY_RUN);
-    assert_int_equal(quota_charge_miss(&client, START), QUOTA_OK);
-    assert_int_equal(quota_charge_miss(&client, START), QUOTA_DRY_RUN);
+    assert_int_equal(charge(&client, START), QUOTA_OK);
+    assert_int_equal(charge(&client, START), QUOTA_DRY_RUN);
     quota_account_unref(client.account);
 }
 
@@ -155,7 +164,7 @@ static void without_limits_all_pass(void **state)
     struct client client = make_client((struct client_policy){.weight = 1});
     for (int i = 0; i < 1000; i++)
         assert_int_equal(ask(&client, START), QUOTA_OK);
-    assert_int_equal(quota_charge_miss(&client, START), QUOTA_OK);
+    assert_int_equal(charge(&client, START), QUOTA_OK);
     quota_account_unref(client.account);
 }
 
@@ -217,7 +226,7 @@ static void a_rate_that_comes_with_a_reload_starts_full(void **state)
 static void spend_misses(struct client *client, int count, int64_t at_us)
 {
     for (int i = 0; i < count; i++)
-        assert_int_equal(quota_charge_miss(client, at_us), QUOTA_OK);
+        assert_int_equal(charge(client, at_us), QUOTA_OK);
 }
 
 static void misses_go_on_in_another_window(void **state)
