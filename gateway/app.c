@@ -30,7 +30,8 @@
 enum {
     WORKERS_MAX = 256,
     ADMIN_CONNECTIONS = 256,
-    UPSTREAM_CONNECTIONS = 512 /* kept to Nexudus, busy ones included: above, libcurl closes what it could keep */
+    UPSTREAM_CONNECTIONS = 512, /* kept to Nexudus, busy ones included: above, libcurl closes what it could keep */
+    UPSTREAM_BODIES = 256 << 20 /* bytes of answers under way */
 };
 
 struct app {
@@ -76,7 +77,9 @@ void app_harden(void)
 static bool make_fetcher(struct app *app)
 {
     const struct settings *settings = app->settings;
-    struct fetch_options fetch = {.connections_max = UPSTREAM_CONNECTIONS, .user_agent = "nexgate/" NEXGATE_VERSION};
+    struct fetch_options fetch = {.connections_max = UPSTREAM_CONNECTIONS,
+                                  .bodies_max = UPSTREAM_BODIES,
+                                  .user_agent = "nexgate/" NEXGATE_VERSION};
     struct fetcher_options options = room_options_fetcher(settings);
     struct fetcher_cache cache = store_in(app->memory);
     app->fetcher_loop = loop_new(app->clock);

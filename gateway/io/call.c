@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { DATE_MAX = 64, DNS_CACHE_SECONDS = 60 };
+enum { DATE_MAX = 64, DNS_CACHE_SECONDS = 60, CONNECTION_LIFE_SECONDS = 300 };
 
 static const struct {
     CURLoption option;
@@ -21,6 +21,7 @@ static const struct {
     {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS},
     {CURLOPT_TCP_KEEPALIVE, 1},
     {CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_SECONDS},
+    {CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_SECONDS},
     {CURLOPT_NETRC, CURL_NETRC_IGNORED},
     {CURLOPT_QUICK_EXIT, 1}, /* a cancelled call must not wait for the thread that still looks up its host */
 };
@@ -106,13 +107,16 @@ static size_t on_header(char *bytes, size_t one, size_t count, void *context)
 static size_t on_body(char *bytes, size_t one, size_t count, void *context)
 {
     struct call *call = context;
+    struct buf *body = &call->fetch->body;
+    size_t before = body->capacity, length = one * count;
 
-    buf_add(&call->fetch->body, slice_make(bytes, one * count));
-    if (!buf_ok(&call->fetch->body)) {
-        call->too_big = true;
+    call->too_big = length > body->max - body->length;
+    if (call->too_big)
         return 0;
-    }
-    return one * count;
+    buf_add(body, slice_make(bytes, length));
+    call->room->used += body->capacity - before;
+    call->no_room = !buf_ok(body) || call->room->used > call->room->max;
+    return call->no_room ? 0 : length;
 }
 
 static bool copy_headers(struct call *call)
@@ -177,15 +181,14 @@ static bool set_options(struct call *call, const struct fetch_options *options)
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->form.length);
         SET(CURLOPT_COPYPOSTFIELDS, fetch->form.at);
     }
-    if (fetch->form.length > 0 || fetch->fresh_connection)
-        SET(CURLOPT_FRESH_CONNECT, 1L);
 #undef SET
     return bad == CURLE_OK;
 }
 
-bool call_init(struct call *call, struct fetch *fetch, const struct fetch_options *options, const struct clock *clock)
+bool call_init(struct call *call, struct fetch *fetch, const struct fetch_options *options, struct body_room *room,
+               const struct clock *clock)
 {
-    *call = (struct call){.fetch = fetch, .clock = clock};
+    *call = (struct call){.fetch = fetch, .room = room, .clock = clock};
     fetch->status = 0;
     fetch->retry_after_us = -1;
     fetch->content_type[0] = '\0';
@@ -204,6 +207,26 @@ void call_free(struct call *call)
     curl_slist_free_all(call->headers);
     call->easy = NULL;
     call->headers = NULL;
+}
+
+void call_connect(struct call *call)
+{
+    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+void call_look_up(struct call *call)
+{
+    curl_easy_setopt(call->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+}
+
+bool call_met_nobody(const struct call *call)
+{
+    return !call->was_started && (call->fetch->outcome == FETCH_UNREACHABLE || call->fetch->outcome == FETCH_TIMED_OUT);
+}
+
+void call_give_up(struct call *call)
+{
+    curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 static bool was_sent(const struct call *call)
@@ -276,6 +299,10 @@ void call_finish(struct call *call, CURLcode result)
 
     if (call->too_big) {
         call_fail(call, FETCH_TOO_BIG, "the answer is larger than allowed");
+        return;
+    }
+    if (call->no_room) {
+        call_fail(call, FETCH_NO_ROOM, "the answers under way are larger than there is room for");
         return;
     }
     enum fetch_outcome outcome = outcome_of(call, result);

@@ -32,6 +32,9 @@ struct carrier {
     struct fetch_options options; /* texts owned */
     struct errand running;        /* ring's head: in the multi handle */
     struct errand over;           /* ring's head: ended without libcurl, to be reported */
+    struct body_room room;
+    bool doubts_address;    /* nobody was met where the host's name led last */
+    int64_t doubt_until_us; /* the kept connections: one of them said nothing */
 };
 
 static void link_last(struct errand *ring, struct errand *errand)
@@ -123,6 +126,11 @@ static struct fetch *dissolve(struct errand *errand)
 
     timer_stop(carrier->loop, &errand->deadline);
     unlink_errand(errand);
+    carrier->room.used -= fetch->body.capacity;
+    if (call_met_nobody(&errand->call))
+        carrier->doubts_address = true;
+    else if (errand->call.was_started && !fetch->reused_connection)
+        carrier->doubts_address = false;
     if (errand->call.easy != NULL)
         curl_multi_remove_handle(carrier->multi, errand->call.easy);
     call_free(&errand->call);
@@ -169,8 +177,12 @@ static void end_early(struct errand *errand, enum fetch_outcome outcome, const c
 static void on_deadline(struct timer *timer)
 {
     struct errand *errand = MEM_OUTER(timer, struct errand, deadline);
+    struct fetch *fetch = errand->call.fetch;
 
+    if (fetch->reused_connection && errand->call.header_bytes == 0)
+        errand->carrier->doubt_until_us = loop_now(errand->carrier->loop) + fetch->timeout_us;
     unlink_errand(errand);
+    call_give_up(&errand->call);
     curl_multi_remove_handle(errand->carrier->multi, errand->call.easy);
     call_free(&errand->call);
     end_early(errand, FETCH_TIMED_OUT, "no whole answer within the time allowed");
@@ -186,8 +198,13 @@ static void start(struct transport *transport, struct fetch *fetch)
     errand->carrier = carrier;
     errand->deadline.on_timer = on_deadline;
     fetch->handle = errand;
-    if (!call_init(&errand->call, fetch, &carrier->options, loop_clock(carrier->loop)) ||
-        curl_multi_add_handle(carrier->multi, errand->call.easy) != CURLM_OK) {
+    bool is_made = call_init(&errand->call, fetch, &carrier->options, &carrier->room, loop_clock(carrier->loop));
+    bool in_doubt = loop_now(carrier->loop) < carrier->doubt_until_us;
+    if (is_made && (fetch->fresh_connection || fetch->form.length > 0 || in_doubt))
+        call_connect(&errand->call);
+    if (is_made && (fetch->fresh_connection || carrier->doubts_address))
+        call_look_up(&errand->call);
+    if (!is_made || curl_multi_add_handle(carrier->multi, errand->call.easy) != CURLM_OK) {
         call_free(&errand->call);
         end_early(errand, FETCH_UNREACHABLE, "the call could not be set up");
         return;
@@ -231,6 +248,7 @@ struct transport *fetch_transport_new(struct loop *loop, const struct fetch_opti
     carrier->loop = loop;
     carrier->harvest.on_turn_end = on_harvest;
     carrier->options.connections_max = options->connections_max;
+    carrier->room.max = options->bodies_max;
     carrier->options.user_agent = copy_text(options->user_agent);
     carrier->options.ca_file = copy_text(options->ca_file);
     make_ring(&carrier->running);

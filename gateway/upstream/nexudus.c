@@ -53,6 +53,9 @@ static void judge_failure(const struct fetch *fetch, struct nexudus_answer *answ
     case FETCH_TIMED_OUT:
         say(answer, NEXUDUS_TIMEOUT, "Nexudus did not answer in time");
         break;
+    case FETCH_NO_ROOM:
+        say(answer, NEXUDUS_OUTAGE, "there is no room for more of Nexudus's answers at present");
+        break;
     case FETCH_TOO_BIG:
         say(answer, NEXUDUS_BROKEN, "Nexudus's answer is larger than any search result may be");
         break;

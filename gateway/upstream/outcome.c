@@ -113,6 +113,7 @@ static bool is_worth_a_retry(const struct fetch *fetch)
         return fetch->status >= 500 && fetch->retry_after_us < 0;
     case FETCH_TIMED_OUT:
     case FETCH_TOO_BIG:
+    case FETCH_NO_ROOM:
         break;
     }
     return false;

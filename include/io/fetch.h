@@ -16,7 +16,8 @@ enum fetch_outcome {
                           byte of the answer came */
     FETCH_TIMED_OUT,   /* connect_timeout_us or timeout_us passed */
     FETCH_CUT,         /* the connection broke before the answer was whole */
-    FETCH_TOO_BIG      /* more than body_max bytes, after decompression */
+    FETCH_TOO_BIG,     /* more than body_max bytes, after decompression */
+    FETCH_NO_ROOM      /* all bodies under way together are larger than bodies_max, or memory is out */
 };
 
 /* Filled by the caller, who owns it; must stay where it is from start until on_done or cancel. */
@@ -54,13 +55,17 @@ struct transport {
 };
 
 struct fetch_options {
-    int64_t connections_max; /* kept-alive connections to the host */
+    int64_t connections_max; /* kept-alive connections to the host, busy ones included */
+    size_t bodies_max;       /* bytes of all bodies under way; may be exceeded by one body's growth */
     const char *user_agent;
     const char *ca_file; /* NULL: the system's */
 };
 
 /* libcurl on the loop: kept-alive connections, verified TLS 1.2 or later, HTTP/2 where offered, gzip accepted, no
- * redirects followed, http and https only. curl_global_init is the caller's. NULL when libcurl refuses. */
+ * redirects followed, http and https only. Names are looked up anew once a minute, for each fresh connection that was
+ * asked for, and after a failure to connect; a connection is used for five minutes at most, and the kept ones are not
+ * trusted for a while after one of them said nothing within a call's time: nothing holds on to an address that is dead.
+ * curl_global_init is the caller's. NULL when libcurl refuses. */
 struct transport *fetch_transport_new(struct loop *loop, const struct fetch_options *options) MUST_CHECK;
 
 /* Cancels what is under way. Not inside an on_done. */

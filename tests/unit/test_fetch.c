@@ -11,9 +11,27 @@
 #include "tiny_server.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <time.h>
 
-enum { URL_BYTES_MAX = 300, BODY_LIMIT = 1000 };
+enum { URL_BYTES_MAX = 300, BODY_LIMIT = 1000, BODIES_LIMIT = 100 * 1000 };
+
+/* In the place of the C library's: where a name leads is what a test says. */
+static _Atomic(const char *) address_of_name;
+static atomic_int lookups;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (name != NULL && strcmp(name, "nexudus.test") == 0) {
+        lookups++;
+        name = address_of_name;
+    }
+    return real(name, service, hints, found);
+}
 
 struct house {
     struct clock *clock;
@@ -33,7 +51,8 @@ struct sent {
 
 static int set_up(void **state)
 {
-    const struct fetch_options options = {.connections_max = 8, .user_agent = "nexgate/test"};
+    const struct fetch_options options = {
+        .connections_max = 8, .bodies_max = BODIES_LIMIT, .user_agent = "nexgate/test"};
     struct house *house = mem_new(sizeof *house);
 
     house->clock = clock_new();
@@ -249,6 +268,132 @@ static void a_fresh_connection_is_made_for_who_asks_for_one(void **state)
     assert_false(fresh.fetch.reused_connection);
     assert_int_equal(house->server->connections, connections + 1);
     buf_free(&fresh.fetch.body);
+}
+
+static void get_by_name(struct sent *sent, struct house *house, const char *path, bool fresh)
+{
+    fill(sent, house, path);
+    snprintf(sent->url, sizeof sent->url, "http://nexudus.test:%d%s", house->server->port, path);
+    sent->fetch.fresh_connection = fresh;
+    start(sent);
+    loop_run(house->loop);
+    buf_free(&sent->fetch.body);
+}
+
+static void a_dead_address_is_not_held_on_to(void **state)
+{
+    static const struct {
+        const char *address;
+        bool fresh;
+        enum fetch_outcome outcome;
+        int lookups;
+    } steps[] = {
+        /* nobody listens there */
+        {"127.0.0.2", false, FETCH_UNREACHABLE, 1},
+        {"127.0.0.2", false, FETCH_UNREACHABLE, 2},
+        /* it moved */
+        {"127.0.0.1", false, FETCH_ANSWERED, 3},
+        {"127.0.0.1", false, FETCH_ANSWERED, 4},
+        /* where it answered is good for a while */
+        {"127.0.0.2", false, FETCH_ANSWERED, 4},
+        {"127.0.0.1", true, FETCH_ANSWERED, 5},
+    };
+    struct house *house = *state;
+    int hangups = 0;
+
+    lookups = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct sent sent;
+        address_of_name = steps[i].address;
+        get_by_name(&sent, house, "/ok-then-close", steps[i].fresh);
+        if (sent.fetch.outcome != steps[i].outcome || lookups != steps[i].lookups)
+            fail_msg("step %zu: %d after %d lookups", i, (int)sent.fetch.outcome, (int)lookups);
+        hangups += steps[i].outcome == FETCH_ANSWERED;
+        wait_for_hangups(house->server, hangups);
+    }
+}
+
+static void get_side_by_side(struct house *house, struct sent *sent, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fill(&sent[i], house, "/ok");
+        start(&sent[i]);
+    }
+    loop_run(house->loop);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(sent[i].fetch.outcome, FETCH_ANSWERED);
+        buf_free(&sent[i].fetch.body);
+    }
+}
+
+/* It may be the host behind all of them that is gone. */
+static void when_a_kept_connection_says_nothing_the_others_are_not_trusted(void **state)
+{
+    struct house *house = *state;
+    struct sent sent[3], hanging;
+
+    get_side_by_side(house, sent, 3);
+    assert_int_equal(house->server->connections, 3);
+    fill(&hanging, house, "/hang");
+    start(&hanging);
+    while (house->server->requests == 3)
+        loop_turn(house->loop);
+    clock_move(house->clock, 10 * CLOCK_SECOND);
+    loop_run(house->loop);
+    assert_int_equal(hanging.fetch.outcome, FETCH_TIMED_OUT);
+    assert_true(hanging.fetch.reused_connection);
+    buf_free(&hanging.fetch.body);
+    get_side_by_side(house, sent, 1);
+    assert_int_equal(house->server->connections, 4);
+    clock_move(house->clock, 10 * CLOCK_SECOND);
+    get_side_by_side(house, sent, 3);
+    assert_int_equal(house->server->connections, 4);
+}
+
+static void as_many_connections_are_kept_as_are_allowed_though_they_be_busy(void **state)
+{
+    enum { MANY = 100 };
+    static struct sent sent[MANY];
+    const struct fetch_options options = {.connections_max = 512, .bodies_max = BODIES_LIMIT, .user_agent = "x"};
+    struct house *house = *state;
+
+    fetch_transport_free(house->transport);
+    house->transport = fetch_transport_new(house->loop, &options);
+    assert_non_null(house->transport);
+    for (int i = 0; i < 3; i++) {
+        get_side_by_side(house, sent, MANY);
+        assert_int_equal(house->server->connections, MANY);
+    }
+}
+
+static void start_to_hold(struct sent *sent, struct house *house, const char *path)
+{
+    fill(sent, house, path);
+    sent->fetch.body_max = BODIES_LIMIT;
+    start(sent);
+}
+
+static void all_bodies_under_way_have_a_bound(void **state)
+{
+    struct house *house = *state;
+    struct sent first, second;
+
+    for (int i = 0; i < 3; i++) {
+        start_to_hold(&first, house, "/hold?60000");
+        while (first.fetch.body.length < 60000)
+            loop_turn(house->loop);
+        fill(&second, house, "/hold?60000");
+        second.fetch.body_max = BODIES_LIMIT;
+        second.done = 0;
+        house->expected = 0; /* the first goes on */
+        start(&second);
+        loop_run(house->loop);
+        assert_int_equal(second.fetch.outcome, FETCH_NO_ROOM);
+        assert_true(second.fetch.error[0] != '\0');
+        buf_free(&second.fetch.body);
+        assert_int_equal(first.done, 0);
+        house->transport->cancel(house->transport, &first.fetch);
+    }
 }
 
 /* It may hold a one-time code. */
@@ -537,6 +682,10 @@ int main(void)
         TEST(a_kept_connection_that_was_closed_in_time_costs_nothing),
         TEST(a_kept_connection_that_dies_under_a_call_ends_that_call),
         TEST(a_fresh_connection_is_made_for_who_asks_for_one),
+        TEST(a_dead_address_is_not_held_on_to),
+        TEST(when_a_kept_connection_says_nothing_the_others_are_not_trusted),
+        TEST(as_many_connections_are_kept_as_are_allowed_though_they_be_busy),
+        TEST(all_bodies_under_way_have_a_bound),
         TEST(a_form_is_sent_once_and_over_a_connection_of_its_own),
         TEST(each_failure_has_its_outcome),
         TEST(who_cannot_be_reached),

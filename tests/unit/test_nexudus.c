@@ -105,6 +105,7 @@ static void each_answer_has_its_verdict(void **state)
         {FETCH_TIMED_OUT, 0, good, "", -1, NEXUDUS_TIMEOUT},
         {FETCH_CUT, 0, good, "", -1, NEXUDUS_BROKEN},
         {FETCH_TOO_BIG, 0, good, "", -1, NEXUDUS_BROKEN},
+        {FETCH_NO_ROOM, 0, good, "", -1, NEXUDUS_OUTAGE},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

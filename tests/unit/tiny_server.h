@@ -183,6 +183,21 @@ static bool tiny_hang_in_body(struct tiny_connection *connection)
     return tiny_hang(connection);
 }
 
+/* As many bytes as the argument says, of a body that is longer. */
+static bool tiny_hold(struct tiny_connection *connection)
+{
+    static const char bytes[1000] = {0};
+
+    tiny_say(connection->fd, "HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n");
+    for (size_t left = strtoul(connection->argument, NULL, 10); left > 0;) {
+        size_t some = left < sizeof bytes ? left : sizeof bytes;
+        if (!tiny_send(connection->fd, bytes, some))
+            return false;
+        left -= some;
+    }
+    return tiny_hang(connection);
+}
+
 static bool tiny_redirect(struct tiny_connection *connection)
 {
     return tiny_say(connection->fd, "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n");
@@ -265,6 +280,7 @@ static const struct {
     {"/endless-head", tiny_endless_head},
     {"/hang", tiny_hang},
     {"/hang-in-body", tiny_hang_in_body},
+    {"/hold", tiny_hold},
     {"/redirect", tiny_redirect},
     {"/gzip", tiny_gzip},
     {"/bomb", tiny_bomb},
