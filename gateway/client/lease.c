@@ -61,11 +61,18 @@ static bool is_alive(const struct lease *lease, int64_t now_us)
     return now_us < lease->stop_us;
 }
 
-static void drip(struct lease *lease, int64_t now_us)
+/* What is in hand. Counted from the last moment when it was put down, not from look to look: each time costs up to a
+ * microsecond, which may only be lost, never won. */
+static int64_t level_at(const struct lease *lease, int64_t now_us)
 {
-    int64_t slow_us = slowed(now_us);
-    lease->level = level_after(lease->level, lease->room, lease->share, slow_us - lease->last_us);
-    lease->last_us = more(lease->last_us, slow_us);
+    int64_t elapsed_us = now_us - lease->last_us;
+    return level_after(lease->level, lease->room, lease->share, elapsed_us - elapsed_us / FAST_CLOCK - 1);
+}
+
+static void put_down(struct lease *lease, int64_t now_us)
+{
+    lease->level = level_at(lease, now_us);
+    lease->last_us = now_us;
 }
 
 void lease_init(struct lease *lease, const struct rate *rate, int64_t timeout_us, int64_t now_us)
@@ -87,10 +94,12 @@ static bool take(struct lease *lease, int64_t now_us)
     }
     if (!is_alive(lease, now_us))
         return false;
-    drip(lease, now_us);
-    if (lease->level < lease->rate.period_us)
+    int64_t level = level_at(lease, now_us);
+    if (level < lease->rate.period_us)
         return false;
-    lease->level -= lease->rate.period_us;
+    if (level >= lease->room)
+        put_down(lease, now_us);
+    lease->level -= lease->rate.period_us; /* below 0 when what came since has paid */
     return true;
 }
 
@@ -99,8 +108,8 @@ static int64_t until_next(const struct lease *lease, int64_t now_us, int64_t cal
 {
     int64_t wait = more(call_at_us - now_us, 1);
     if (is_alive(lease, now_us) && lease->share > 0 && lease->room >= lease->rate.period_us) {
-        int64_t own = wait_for(lease->rate.period_us - lease->level, lease->share);
-        wait = less(wait, own + own / (FAST_CLOCK - 1) + 1);
+        int64_t own = wait_for(lease->rate.period_us - level_at(lease, now_us), lease->share);
+        wait = less(wait, own + own / (FAST_CLOCK - 1) + 2);
     }
     return more(wait, 1);
 }
@@ -247,7 +256,7 @@ static void put_in_order(struct lease *lease, int64_t now_us)
     lease->back += now_us < lease->rush_stop_us ? lease->rush * lease->rate.period_us : 0;
     lease->rush = 0;
     if (is_alive(lease, now_us))
-        drip(lease, now_us);
+        put_down(lease, now_us);
     else
         lease->share = lease->room = lease->level = 0;
 }
@@ -315,10 +324,11 @@ void lease_granted(struct lease *lease, int64_t now_us, const struct lease_grant
         lease->on_its_own = owed(lease, now_us) > 0;
     }
     note_told(lease, now_us, grant);
-    drip(lease, now_us); /* the old share; the record has had no smaller one since */
+    put_down(lease, now_us); /* by the old share; the record has had no smaller one since */
     if (!grant->was_alive)
         lease->level = 0;
-    lease->level += grant->level;
+    /* What dripped into a full room meanwhile is lost: the bucket has had its ceiling lowered by the room alone. */
+    lease->level = less(lease->level + grant->level, more(lease->room, grant->room));
     lease->share = grant->share;
     lease->room = grant->room;
     if (lease->level > lease->room) {
@@ -365,7 +375,7 @@ bool lease_pay_alone(struct lease *lease, int64_t now_us, bool is_slow, int64_t 
 void lease_return(struct lease *lease, int64_t now_us)
 {
     if (is_alive(lease, now_us)) {
-        drip(lease, now_us);
+        put_down(lease, now_us);
         lease->level = less(lease->level + lease->rate.period_us, more(lease->room, lease->level));
     } else if (lease->on_its_own) {
         lease->own_level = less(lease->own_level + lease->rate.period_us, own_room(lease));
@@ -382,10 +392,7 @@ void lease_look(const struct lease *lease, int64_t now_us, int64_t *left, int64_
         int64_t stop_us = less(more(copy.stop_us, copy.told_us), now_us);
         level = level_after(copy.told_left, copy.told_ceiling, copy.told_refill, stop_us - copy.told_us);
         level = level_after(level, full - others, copy.rate.count, now_us - stop_us);
-        if (is_alive(&copy, now_us)) {
-            drip(&copy, now_us);
-            level += copy.level;
-        }
+        level += is_alive(&copy, now_us) ? level_at(&copy, now_us) : 0;
         level += now_us < copy.rush_stop_us ? copy.rush * copy.rate.period_us : 0;
     }
     level = less(level, full);

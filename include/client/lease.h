@@ -35,7 +35,7 @@ struct lease {
     int64_t timeout_us; /* that a call to Redis may take */
 
     /* in hand, until stop_us */
-    int64_t share, room, level, last_us; /* last_us: of the slowed clock */
+    int64_t share, room, level, last_us; /* level: at last_us */
     int64_t stop_us, renew_us;
     int64_t rush, rush_stop_us; /* tokens */
 

@@ -48,6 +48,7 @@ struct fleet {
     int64_t at_us; /* since START, real */
     struct rate_bucket ideal;
     int64_t admitted, searches, born;
+    int64_t timeout_us;
     bool is_above;
 };
 
@@ -62,7 +63,8 @@ static void born(struct fleet *fleet, struct holder *holder, int64_t fast_per_mi
 {
     *holder = (struct holder){.fast_per_million = fast_per_million};
     snprintf(holder->name, sizeof holder->name, "%016llx", (unsigned long long)++fleet->born);
-    lease_init(&holder->lease, fleet->rate.count > 0 ? &fleet->rate : NULL, TIMEOUT, now_of(fleet, holder));
+    lease_init(&holder->lease, fleet->rate.count > 0 ? &fleet->rate : NULL,
+               fleet->timeout_us > 0 ? fleet->timeout_us : TIMEOUT, now_of(fleet, holder));
     prepaid_init(&holder->prepaid, &fleet->misses);
 }
 
@@ -273,6 +275,7 @@ static void no_short_history_is_above(void **state)
 struct weather {
     int64_t lost_percent, late_percent, die_per_10000, back_per_10000, delay_us, slow_delay_us;
     int64_t drift_per_million;
+    int64_t timeout_us; /* 0: TIMEOUT */
 };
 
 static void fly(struct fleet *fleet, struct holder *holder, struct random *random, const struct weather *weather,
@@ -303,7 +306,7 @@ static void move_flying(struct fleet *fleet, struct holder *holder, struct rando
         if (is_answered)
             continue;
         int64_t sent_us = holder->lease.sent_us;
-        if (!flying->is_forgotten && now_of(fleet, holder) - sent_us > TIMEOUT) {
+        if (!flying->is_forgotten && now_of(fleet, holder) - sent_us > holder->lease.timeout_us) {
             flying->is_forgotten = true;
             lease_failed(&holder->lease, now_of(fleet, holder));
             serve(fleet, holder);
@@ -322,52 +325,139 @@ static bool has_room(const struct holder *holder)
     return false;
 }
 
-/* A minute or so of a client that comes at about `per_second`, all in all. */
+static void live_once(struct fleet *fleet, struct holder *holder, struct random *random, const struct weather *weather,
+                      bool comes)
+{
+    for (size_t i = 0; i < fleet->count; i++)
+        move_flying(fleet, &fleet->holders[i], random, weather);
+    if (comes && request(fleet, holder) && has_room(holder))
+        fly(fleet, holder, random, weather, holder->waiting, false);
+    if (random_between(random, 1, 10000) <= weather->die_per_10000)
+        born(fleet, holder, random_between(random, -weather->drift_per_million, weather->drift_per_million));
+    if (random_between(random, 1, 10000) <= weather->back_per_10000 && !holder->lease.asking && has_room(holder))
+        fly(fleet, holder, random, weather, 0, true);
+    assert_false(fleet->is_above);
+}
+
+static void grow_up(struct fleet *fleet, struct random *random, const struct weather *weather)
+{
+    fleet->timeout_us = weather->timeout_us;
+    for (size_t i = 0; i < fleet->count; i++)
+        born(fleet, &fleet->holders[i],
+             random_between(random, -weather->drift_per_million, weather->drift_per_million));
+}
+
+/* A client that comes at about `per_second`, all in all. */
 static void live(struct fleet *fleet, uint64_t seed, int64_t per_second, int64_t seconds, const struct weather *weather)
 {
     struct random random;
     random_init(&random, seed);
-    int64_t step_us = CLOCK_SECOND / per_second;
-    for (size_t i = 0; i < fleet->count; i++)
-        fleet->holders[i].fast_per_million =
-            random_between(&random, -weather->drift_per_million, weather->drift_per_million);
+    grow_up(fleet, &random, weather);
     while (fleet->at_us < seconds * CLOCK_SECOND) {
-        fleet->at_us += random_between(&random, 0, 2 * step_us);
-        struct holder *holder = &fleet->holders[random_between(&random, 0, (int64_t)fleet->count - 1)];
-        for (size_t i = 0; i < fleet->count; i++)
-            move_flying(fleet, &fleet->holders[i], &random, weather);
-        if (request(fleet, holder) && has_room(holder))
-            fly(fleet, holder, &random, weather, holder->waiting, false);
-        if (random_between(&random, 1, 10000) <= weather->die_per_10000)
-            born(fleet, holder, random_between(&random, -weather->drift_per_million, weather->drift_per_million));
-        if (random_between(&random, 1, 10000) <= weather->back_per_10000 && !holder->lease.asking && has_room(holder))
-            fly(fleet, holder, &random, weather, 0, true);
-        assert_false(fleet->is_above);
+        fleet->at_us += random_between(&random, 0, 2 * CLOCK_SECOND / per_second);
+        live_once(fleet, &fleet->holders[random_between(&random, 0, (int64_t)fleet->count - 1)], &random, weather,
+                  true);
     }
 }
 
-static void no_long_history_is_above(void **state)
+/* One that comes in waves: to one holder or to all, in a flood, by drops or not at all, so that the bucket is full now
+ * and empty then and what lies unspent in leases counts. */
+static void live_in_waves(struct fleet *fleet, uint64_t seed, int64_t seconds, const struct weather *weather)
 {
-    (void)state;
-    static const struct weather STORM = {.lost_percent = 10,
-                                         .late_percent = 10,
-                                         .die_per_10000 = 20,
-                                         .back_per_10000 = 20,
-                                         .delay_us = 3000,
-                                         .slow_delay_us = 3 * CLOCK_SECOND,
-                                         .drift_per_million = 900};
-    static const struct rate RATES[] = {{100, CLOCK_SECOND, 100}, {3, CLOCK_SECOND, 3},    {10, CLOCK_SECOND, 1},
-                                        {50, CLOCK_SECOND, 20},   {1000, CLOCK_SECOND, 7}, {2000, CLOCK_DAY, 40}};
-    for (uint64_t seed = 1; seed <= 24; seed++) {
-        const struct rate *rate = &RATES[seed % (sizeof RATES / sizeof RATES[0])];
-        struct fleet fleet;
-        fleet_init(&fleet, rate->count, rate->period_us, rate->burst, 1 + seed % HOLDERS_MAX);
-        live(&fleet, seed, 50 + (int64_t)(seed * 37) % 400, 20, &STORM);
-        assert_true(fleet.admitted > 0);
+    struct random random;
+    random_init(&random, seed);
+    grow_up(fleet, &random, weather);
+    while (fleet->at_us < seconds * CLOCK_SECOND) {
+        static const int64_t STEPS[] = {500, 5000, 100000, 400000};
+        int64_t end_us = fleet->at_us + random_between(&random, 0, 3 * CLOCK_SECOND);
+        int64_t only = random_between(&random, 0, 1) * random_between(&random, 1, (int64_t)fleet->count);
+        int64_t step_us = STEPS[random_between(&random, 0, 3)];
+        bool comes = random_between(&random, 0, 2) > 0;
+        while (fleet->at_us < end_us) {
+            int64_t who = only > 0 ? only - 1 : random_between(&random, 0, (int64_t)fleet->count - 1);
+            fleet->at_us += random_between(&random, 0, 2 * step_us);
+            live_once(fleet, &fleet->holders[who], &random, weather, comes);
+        }
     }
 }
 
 static const struct weather FAIR = {.delay_us = 2000, .slow_delay_us = 2000};
+
+static const struct weather WEATHERS[] = {
+    {.lost_percent = 10,
+     .late_percent = 10,
+     .die_per_10000 = 20,
+     .back_per_10000 = 20,
+     .delay_us = 3000,
+     .slow_delay_us = 3 * CLOCK_SECOND,
+     .drift_per_million = 900},
+    {.delay_us = 3000, .slow_delay_us = 3000, .drift_per_million = 900},
+    {.late_percent = 50, .delay_us = 3000, .slow_delay_us = 3 * CLOCK_SECOND, .timeout_us = 4 * CLOCK_SECOND},
+    {.lost_percent = 50, .delay_us = 3000, .slow_delay_us = 3000},
+    {.back_per_10000 = 500, .delay_us = 3000, .slow_delay_us = 3000},
+};
+
+static void no_long_history_is_above(void **state)
+{
+    (void)state;
+    static const struct rate RATES[] = {{100, CLOCK_SECOND, 100}, {3, CLOCK_SECOND, 3},    {10, CLOCK_SECOND, 1},
+                                        {50, CLOCK_SECOND, 20},   {1000, CLOCK_SECOND, 7}, {2000, CLOCK_DAY, 40},
+                                        {10, CLOCK_SECOND, 10},   {200, CLOCK_SECOND, 60}};
+    enum { RATE_COUNT = sizeof RATES / sizeof RATES[0], WEATHER_COUNT = sizeof WEATHERS / sizeof WEATHERS[0] };
+    for (uint64_t seed = 1; seed <= 2 * RATE_COUNT * WEATHER_COUNT; seed++) {
+        const struct rate *rate = &RATES[seed % RATE_COUNT];
+        struct fleet fleet;
+        fleet_init(&fleet, rate->count, rate->period_us, rate->burst, 1 + seed % 5);
+        live_in_waves(&fleet, seed, 30, &WEATHERS[seed / RATE_COUNT % WEATHER_COUNT]);
+        assert_true(fleet.admitted > 0);
+    }
+}
+
+/* Nothing is lost here but what the holder holds back because its clock might be fast: it is. */
+static void a_fast_clock_spends_no_more(void **state)
+{
+    (void)state;
+    struct random random;
+    struct fleet fleet;
+    random_init(&random, 1);
+    fleet_init(&fleet, 100, CLOCK_SECOND, 100, 1);
+    fleet.holders[0].fast_per_million = 1900;
+    while (fleet.at_us < 100 * CLOCK_SECOND) {
+        fleet.at_us += 1000;
+        live_once(&fleet, &fleet.holders[0], &random, &FAIR, true);
+    }
+    assert_in_range(fleet.admitted, 100 * 95, 100 + 100 * 100);
+}
+
+/* A lease of minutes at a holder whose clock is slow: it must stop before Redis counts its tokens as free again. */
+static void a_slow_clock_spends_no_longer(void **state)
+{
+    (void)state;
+    for (int64_t before_us = 0; before_us < 8 * CLOCK_SECOND; before_us += 50 * CLOCK_MILLISECOND) {
+        struct random random;
+        struct fleet fleet;
+        random_init(&random, 1);
+        fleet_init(&fleet, 100, CLOCK_SECOND, 100, 2);
+        struct holder *slow = &fleet.holders[0];
+        slow->fast_per_million = -1900;
+        for (int i = 0; i < 10; i++) { /* a request in 20 seconds: a long lease of a small part */
+            live_once(&fleet, slow, &random, &FAIR, true);
+            fleet.at_us += 3000;
+            live_once(&fleet, slow, &random, &FAIR, false);
+            fleet.at_us += 20 * CLOCK_SECOND;
+        }
+        int64_t stop_us = slow->lease.stop_us - now_of(&fleet, slow);
+        assert_true(stop_us > 100 * CLOCK_SECOND);
+        fleet.at_us += stop_us + 3 * CLOCK_SECOND - before_us;
+        for (int i = 0; i < 300; i++) { /* the other takes all there is */
+            live_once(&fleet, &fleet.holders[1], &random, &FAIR, true);
+            fleet.at_us += 100;
+        }
+        assert_in_range(fleet.admitted, 10 + 80, 10 + 103);
+        for (int i = 0; i < 10; i++)
+            live_once(&fleet, slow, &random, &FAIR, true);
+    }
+}
 
 /* The figures that are promised: a client that floods four instances for ten seconds, and one at half its limit. */
 static void a_flood_uses_what_there_is_and_asks_seldom(void **state)
@@ -407,6 +497,115 @@ static void a_client_under_its_limit_is_never_refused_and_hardly_asked_for(void 
     }
 }
 
+/* Searches of a window: paid in advance, given back, lost with those who held them; never more than the limit. */
+
+enum { WINDOWS = 8, KEPT = 16 };
+
+static const int64_t SPAN = 20 * CLOCK_SECOND;
+
+struct ledger {
+    int64_t used[WINDOWS];
+    int64_t first;                   /* window */
+    int64_t kept[HOLDERS_MAX][KEPT]; /* windows of searches that may yet be given back; 0: none */
+};
+
+static void search(struct fleet *fleet, size_t who, struct ledger *ledger, struct random *random,
+                   const struct weather *weather)
+{
+    struct holder *holder = &fleet->holders[who];
+    int64_t window, retry_us, now_us = now_of(fleet, holder);
+    int64_t current = (START + fleet->at_us) / SPAN;
+    switch (prepaid_pay(&holder->prepaid, now_us, &window)) {
+    case PREPAID_PAID:
+        ledger->used[current - ledger->first]++;
+        ledger->kept[who][random_between(random, 0, KEPT - 1)] = window;
+        assert_true(ledger->used[current - ledger->first] <= fleet->misses.limit);
+        holder->admitted++;
+        return;
+    case PREPAID_ASK:
+        if (lease_may_ask(&holder->lease, now_us, &retry_us) == LEASE_ASK && has_room(holder))
+            fly(fleet, holder, random, weather, 0, false);
+        return;
+    case PREPAID_SPENT:
+        holder->refused++;
+    }
+}
+
+static void refund(struct fleet *fleet, size_t who, struct ledger *ledger, struct random *random)
+{
+    int64_t *kept = &ledger->kept[who][random_between(random, 0, KEPT - 1)];
+    if (*kept != 0 && *kept == fleet->holders[who].prepaid.window) {
+        prepaid_return(&fleet->holders[who].prepaid, *kept);
+        ledger->used[*kept - ledger->first]--;
+    }
+    *kept = 0;
+}
+
+static void live_on_searches(struct fleet *fleet, struct ledger *ledger, uint64_t seed, const struct weather *weather)
+{
+    struct random random;
+    random_init(&random, seed);
+    *ledger = (struct ledger){.first = START / SPAN};
+    for (size_t i = 0; i < fleet->count; i++)
+        fleet->holders[i].fast_per_million =
+            random_between(&random, -weather->drift_per_million, weather->drift_per_million);
+    while (fleet->at_us < (WINDOWS - 2) * SPAN) {
+        size_t who = (size_t)random_between(&random, 0, (int64_t)fleet->count - 1);
+        struct holder *holder = &fleet->holders[who];
+        fleet->at_us += random_between(&random, 0, 60 * CLOCK_MILLISECOND);
+        for (size_t i = 0; i < fleet->count; i++)
+            move_flying(fleet, &fleet->holders[i], &random, weather);
+        search(fleet, who, ledger, &random, weather);
+        if (random_between(&random, 1, 20) == 1)
+            refund(fleet, who, ledger, &random);
+        if (random_between(&random, 1, 10000) <= weather->back_per_10000 && !holder->lease.asking && has_room(holder))
+            fly(fleet, holder, &random, weather, 0, true);
+        if (random_between(&random, 1, 10000) <= weather->die_per_10000) {
+            born(fleet, holder, 0);
+            memset(ledger->kept[who], 0, sizeof ledger->kept[who]);
+        }
+    }
+}
+
+static void no_window_has_more_searches_than_its_limit(void **state)
+{
+    (void)state;
+    static const struct weather STORM = {.lost_percent = 10,
+                                         .late_percent = 10,
+                                         .die_per_10000 = 5,
+                                         .back_per_10000 = 100,
+                                         .delay_us = 3000,
+                                         .slow_delay_us = 3 * CLOCK_SECOND,
+                                         .drift_per_million = 900};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct fleet fleet = {.count = 1 + seed % HOLDERS_MAX, .misses = {10 + (int64_t)seed * 7, SPAN}};
+        struct ledger ledger;
+        fleet.rate.period_us = 1;
+        for (size_t i = 0; i < fleet.count; i++)
+            born(&fleet, &fleet.holders[i], 0);
+        live_on_searches(&fleet, &ledger, seed, &STORM);
+    }
+}
+
+static void all_of_a_window_is_used_and_seldom_asked_for(void **state)
+{
+    (void)state;
+    for (size_t holders = 1; holders <= 4; holders++) {
+        struct fleet fleet = {.count = holders, .misses = {200, SPAN}};
+        struct ledger ledger;
+        int64_t calls = 0;
+        fleet.rate.period_us = 1;
+        for (size_t i = 0; i < holders; i++)
+            born(&fleet, &fleet.holders[i], 0);
+        live_on_searches(&fleet, &ledger, holders, &FAIR);
+        for (size_t i = 0; i < holders; i++)
+            calls += fleet.holders[i].calls;
+        for (int i = 0; i < WINDOWS - 2; i++)
+            assert_in_range(ledger.used[i], 190, 200);
+        print_message("note: searches: %lld calls in %d windows of 200\n", (long long)calls, WINDOWS - 2);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -426,8 +625,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_short_history_is_above),
         cmocka_unit_test(no_long_history_is_above),
+        cmocka_unit_test(a_fast_clock_spends_no_more),
+        cmocka_unit_test(a_slow_clock_spends_no_longer),
         cmocka_unit_test(a_flood_uses_what_there_is_and_asks_seldom),
         cmocka_unit_test(a_client_under_its_limit_is_never_refused_and_hardly_asked_for),
+        cmocka_unit_test(no_window_has_more_searches_than_its_limit),
+        cmocka_unit_test(all_of_a_window_is_used_and_seldom_asked_for),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
