@@ -429,33 +429,87 @@ static void a_fast_clock_spends_no_more(void **state)
     assert_in_range(fleet.admitted, 100 * 95, 100 + 100 * 100);
 }
 
+static void flood_one(struct fleet *fleet, size_t who, struct random *random, int64_t us)
+{
+    for (int64_t end_us = fleet->at_us + us; fleet->at_us < end_us; fleet->at_us += 100)
+        live_once(fleet, &fleet->holders[who], random, &FAIR, true);
+}
+
 /* A lease of minutes at a holder whose clock is slow: it must stop before Redis counts its tokens as free again. */
 static void a_slow_clock_spends_no_longer(void **state)
 {
     (void)state;
-    for (int64_t before_us = 0; before_us < 8 * CLOCK_SECOND; before_us += 50 * CLOCK_MILLISECOND) {
+    for (int64_t before_us = 0; before_us < 6 * CLOCK_SECOND; before_us += 100 * CLOCK_MILLISECOND) {
         struct random random;
         struct fleet fleet;
         random_init(&random, 1);
         fleet_init(&fleet, 100, CLOCK_SECOND, 100, 2);
         struct holder *slow = &fleet.holders[0];
         slow->fast_per_million = -1900;
-        for (int i = 0; i < 10; i++) { /* a request in 20 seconds: a long lease of a small part */
+        for (int i = 0; i < 4; i++) { /* a request a minute: a long lease of a small part */
             live_once(&fleet, slow, &random, &FAIR, true);
             fleet.at_us += 3000;
             live_once(&fleet, slow, &random, &FAIR, false);
-            fleet.at_us += 20 * CLOCK_SECOND;
+            fleet.at_us += 60 * CLOCK_SECOND;
         }
         int64_t stop_us = slow->lease.stop_us - now_of(&fleet, slow);
-        assert_true(stop_us > 100 * CLOCK_SECOND);
+        assert_true(stop_us > 300 * CLOCK_SECOND);
         fleet.at_us += stop_us + 3 * CLOCK_SECOND - before_us;
-        for (int i = 0; i < 300; i++) { /* the other takes all there is */
-            live_once(&fleet, &fleet.holders[1], &random, &FAIR, true);
-            fleet.at_us += 100;
-        }
-        assert_in_range(fleet.admitted, 10 + 80, 10 + 103);
+        flood_one(&fleet, 1, &random, 250 * CLOCK_MILLISECOND); /* the other takes all there is */
+        assert_in_range(fleet.admitted, 4 + 90, 4 + 130);
         for (int i = 0; i < 10; i++)
             live_once(&fleet, slow, &random, &FAIR, true);
+    }
+}
+
+/* The reply lies in the socket while the process is stopped; when it goes on, the lease is over, and so is the time of
+ * the tokens for those who waited. */
+static void a_stopped_process_spends_nothing(void **state)
+{
+    (void)state;
+    for (int64_t need = 1; need <= 60; need += 59) {
+        struct random random;
+        struct fleet fleet;
+        random_init(&random, 1);
+        fleet_init(&fleet, 100, CLOCK_SECOND, 100, 2);
+        struct holder *stopped = &fleet.holders[0];
+        struct flying *flying = send(&fleet, stopped, need, false);
+        stopped->waiting = need;
+        run(&fleet, flying);
+        flying->runs_us = flying->back_us = INT64_MAX;
+        fleet.at_us += 30 * CLOCK_SECOND;
+        flying->is_flying = false; /* the test has it */
+        flood_one(&fleet, 1, &random, 250 * CLOCK_MILLISECOND);
+        assert_in_range(fleet.admitted, 90, 130);
+        take_reply(&fleet, stopped, flying);
+        assert_false(fleet.is_above);
+        assert_int_equal(stopped->admitted, 0);
+    }
+}
+
+/* Redis wants a holder to have less, and the reply that says so is lost: until its lease ends the holder goes on with
+ * what it had, and so does Redis's record. */
+static void a_lowered_share_is_heard_first(void **state)
+{
+    (void)state;
+    struct random random;
+    struct fleet fleet;
+    random_init(&random, 1);
+    fleet_init(&fleet, 1000, CLOCK_SECOND, 50, 2);
+    struct holder *deaf = &fleet.holders[0];
+    flood_one(&fleet, 0, &random, CLOCK_SECOND);
+    assert_true(deaf->lease.share > deaf->lease.rate.count / 2);
+    fleet.at_us += 300 * CLOCK_MILLISECOND; /* full */
+    flood_one(&fleet, 1, &random, 100 * CLOCK_MILLISECOND);
+    while (deaf->lease.asking)
+        flood_one(&fleet, 1, &random, 1000);
+    run(&fleet, send(&fleet, deaf, 0, false));
+    memset(deaf->flying, 0, sizeof deaf->flying);
+    lease_failed(&deaf->lease, now_of(&fleet, deaf));
+    deaf->lease.away_until_us = CLOCK_NEVER;
+    for (int i = 0; i < 3000; i++) {
+        flood_one(&fleet, 0, &random, 100);
+        flood_one(&fleet, 1, &random, 300);
     }
 }
 
@@ -627,6 +681,8 @@ int main(void)
         cmocka_unit_test(no_long_history_is_above),
         cmocka_unit_test(a_fast_clock_spends_no_more),
         cmocka_unit_test(a_slow_clock_spends_no_longer),
+        cmocka_unit_test(a_stopped_process_spends_nothing),
+        cmocka_unit_test(a_lowered_share_is_heard_first),
         cmocka_unit_test(a_flood_uses_what_there_is_and_asks_seldom),
         cmocka_unit_test(a_client_under_its_limit_is_never_refused_and_hardly_asked_for),
         cmocka_unit_test(no_window_has_more_searches_than_its_limit),
