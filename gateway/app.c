@@ -39,6 +39,7 @@ struct app {
     struct clock *clock;
     struct log *log;
     struct metrics *metrics;
+    struct notable *notable;
     struct memory *memory;
 
     struct loop *loop; /* the main thread's */
@@ -46,6 +47,7 @@ struct app {
     int signals; /* signalfd */
     struct event *on_signal;
     struct admin *admin;
+    struct flow_options flow_options; /* what the admin's pages judge by */
     struct lag fetcher_lag;
     struct front *admin_front;
     struct front_census *admin_census;
@@ -140,6 +142,7 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
         .fetcher = app->fetcher,
         .log = app->log,
         .counters = metrics_block(app->metrics),
+        .notable = app->notable,
     };
     struct front_options front = room_options_front(settings);
     app->workers[app->worker_count] = worker_new(&flow, &parts, &front, app->census, descriptors, count);
@@ -314,6 +317,7 @@ static bool start(struct app *app)
     app->log =
         log_new(STDERR_FILENO, (enum log_level)settings->log_level, (enum log_format)settings->log_format, app->clock);
     app->metrics = metrics_new();
+    app->notable = notable_new();
     roster_number(settings->roster, app->metrics);
     app->memory = memory_new((size_t)settings->memory_bytes);
     app->loop = loop_new(app->clock);
@@ -322,6 +326,7 @@ static bool start(struct app *app)
     app->mailbox = mailbox_new(app->loop, app);
     if (app->mailbox == NULL || !make_fetcher(app))
         return false;
+    app->flow_options = room_options_flow(settings);
     struct admin_parts admin = {
         .clock = app->clock,
         .log = app->log,
@@ -329,6 +334,12 @@ static bool start(struct app *app)
         .counters = metrics_block(app->metrics),
         .memory = app->memory,
         .fetcher = app->fetcher,
+        .notable = app->notable,
+        .options = &app->flow_options,
+        .url = settings->url,
+        .budget = settings->budget.count,
+        .budget_interval_us = settings->budget.period_us,
+        .memory_bytes = settings->memory_bytes,
         .schemas = settings->schemas,
         .roster = settings->roster,
         .version = NEXGATE_VERSION,
@@ -391,6 +402,7 @@ static void take_apart(struct app *app)
     front_census_free(app->admin_census);
     front_census_free(app->census);
     memory_free(app->memory);
+    notable_free(app->notable);
     metrics_free(app->metrics);
     log_free(app->log);
     clock_free(app->clock);

@@ -111,6 +111,7 @@ static void print_windows(struct key_command *command, const struct query *query
         if (nexudus_url(&command->text, settings->url, query->schema, query->canonical, plan.windows[i]))
             printf("upstream   GET %.*s\n", (int)command->text.length, command->text.bytes);
     }
+    printf("price      1 of the rate, %zu of the misses at most\n", plan.window_count);
 }
 
 /* One line of input: "QUERY", "?QUERY" or "PATH?QUERY". */

@@ -4,5 +4,6 @@ exec "$(dirname "$0")/install.sh" deps \
     gcc make pkg-config \
     libevent-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libssl-dev libxxhash-dev \
     libcmocka-dev python3 python3-pytest \
+    prometheus chromium chromium-driver python3-selenium \
     liblua5.1-0-dev \
     clang clang-format clang-tidy cppcheck libclang-rt-14-dev

@@ -2,6 +2,7 @@
 /* Finds the page, and sees that its caller may have it. Must not know what a page says. */
 #include "admin/admin.h"
 
+#include "admin/explain.h"
 #include "admin/gauges.h"
 #include "admin/health.h"
 #include "admin/status.h"
@@ -10,9 +11,8 @@
 enum { TEXT_MAX = 64 * 1024 * 1024 }; /* bytes of an admin answer: metrics of many clients are long */
 
 static const struct admin_page PAGES[] = {
-    {"/healthz", ADMIN_READS, health_answer_live},
-    {"/readyz", ADMIN_READS, health_answer_ready},
-    {"/status", ADMIN_READS, status_answer},
+    {"/healthz", ADMIN_READS, health_answer_live}, {"/readyz", ADMIN_READS, health_answer_ready},
+    {"/explain", ADMIN_READS, explain_answer},     {"/status", ADMIN_READS, status_answer},
     {"/metrics", ADMIN_READS, gauges_answer},
 };
 

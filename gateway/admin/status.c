@@ -6,6 +6,8 @@
 #include "client/quota.h"
 #include "flow/tally.h"
 
+enum { STATUS_CLIENTS_MAX = 100, STATUS_QUERIES_MAX = 12 };
+
 static void add_requests(struct admin *admin, struct json *json)
 {
     struct tally_sums sums;
@@ -62,6 +64,7 @@ static void add_store(struct admin *admin, struct json *json)
     json_integer(json, "bytes", (int64_t)store.bytes);
     json_integer(json, "entries", (int64_t)store.entries);
     json_integer(json, "evictions", (int64_t)store.evictions);
+    json_integer(json, "bytes_max", admin->parts.memory_bytes);
     json_close(json);
 }
 
@@ -80,6 +83,9 @@ static void add_upstream(struct admin *admin, struct json *json)
     json_integer(json, "pause_ms", view.pause_us / CLOCK_MILLISECOND);
     json_text(json, "breaker", slice_of(breaker_state_name(view.breaker)));
     json_integer(json, "breaker_wait_ms", view.breaker_wait_us / CLOCK_MILLISECOND);
+    json_integer(json, "wait_ms", view.wait_us / CLOCK_MILLISECOND);
+    json_integer(json, "budget", admin->parts.budget);
+    json_integer(json, "budget_interval_ms", admin->parts.budget_interval_us / CLOCK_MILLISECOND);
     json_close(json);
     json_open(json, "token");
     json_flag(json, "good", view.token_good);
@@ -93,6 +99,123 @@ static void add_upstream(struct admin *admin, struct json *json)
     json_close(json);
 }
 
+/* The clients that asked most. */
+struct busy {
+    const struct client *client;
+    struct tally_sums sums;
+};
+
+static size_t find_busiest(struct admin *admin, struct busy rows[STATUS_CLIENTS_MAX])
+{
+    const struct client *client;
+    size_t count = 0;
+    for (size_t i = 0; (client = roster_at(admin->parts.roster, i)) != NULL; i++) {
+        struct busy row = {.client = client};
+        tally_sum_client(admin->parts.metrics, client->number, &row.sums);
+        size_t place = count < STATUS_CLIENTS_MAX ? count++ : STATUS_CLIENTS_MAX;
+        for (; place > 0 && rows[place - 1].sums.total < row.sums.total; place--) {
+            if (place < STATUS_CLIENTS_MAX)
+                rows[place] = rows[place - 1];
+        }
+        if (place < STATUS_CLIENTS_MAX)
+            rows[place] = row;
+    }
+    return count;
+}
+
+static void add_client(struct admin *admin, struct json *json, const struct busy *busy)
+{
+    const struct client *client = busy->client;
+    const struct client_policy *policy = &client->policy;
+    const int64_t *outcomes = busy->sums.outcomes;
+    int64_t served = outcomes[OUTCOME_HIT] + outcomes[OUTCOME_STALE] + outcomes[OUTCOME_COLLAPSED];
+    struct quota_view quota;
+    quota_look((struct client *)(uintptr_t)client, clock_now(admin->parts.clock), clock_wall(admin->parts.clock),
+               &quota);
+    json_open(json, NULL);
+    json_text(json, "name", client->name);
+    json_integer(json, "requests", busy->sums.total);
+    json_integer(json, "served_from_store", served);
+    json_integer(json, "misses", outcomes[OUTCOME_MISS]);
+    json_integer(json, "failed", outcomes[OUTCOME_FAILED]);
+    json_integer(json, "over_quota",
+                 outcomes[OUTCOME_OVER_RATE] + outcomes[OUTCOME_OVER_MISSES] + outcomes[OUTCOME_OVER_CONCURRENCY]);
+    json_flag(json, "dry_run", policy->dry_run);
+    if (policy->has_rate) {
+        json_integer(json, "rate_left", quota.rate_left);
+        json_integer(json, "rate_burst", policy->rate.burst);
+    }
+    if (policy->has_misses) {
+        json_integer(json, "misses_left", quota.misses_left);
+        json_integer(json, "misses_limit", policy->misses.limit);
+        json_integer(json, "misses_next_s", clock_seconds_up(quota.misses_next_us));
+    }
+    json_close(json);
+}
+
+static void add_clients(struct admin *admin, struct json *json)
+{
+    struct busy *rows = mem_new(STATUS_CLIENTS_MAX * sizeof(*rows));
+    size_t count = find_busiest(admin, rows), all = count;
+    while (roster_at(admin->parts.roster, all) != NULL)
+        all++;
+    json_integer(json, "clients_configured", (int64_t)all);
+    json_open_list(json, "clients");
+    for (size_t i = 0; i < count; i++)
+        add_client(admin, json, &rows[i]);
+    json_close_list(json);
+    mem_free(rows);
+}
+
+static void add_notable(struct admin *admin, struct json *json)
+{
+    struct notable_hot hot[STATUS_QUERIES_MAX];
+    struct notable_slow slow[STATUS_QUERIES_MAX];
+    int64_t now_us = clock_now(admin->parts.clock);
+    size_t count = notable_hottest(admin->parts.notable, hot, STATUS_QUERIES_MAX);
+    json_open_list(json, "hottest");
+    for (size_t i = 0; i < count; i++) {
+        json_open(json, NULL);
+        json_text(json, "query", slice_of(hot[i].query));
+        json_integer(json, "count", hot[i].count);
+        json_integer(json, "error", hot[i].error);
+        json_close(json);
+    }
+    json_close_list(json);
+    count = notable_slowest(admin->parts.notable, slow, STATUS_QUERIES_MAX, now_us);
+    json_open_list(json, "slowest");
+    for (size_t i = 0; i < count; i++) {
+        json_open(json, NULL);
+        json_text(json, "query", slice_of(slow[i].query));
+        json_text(json, "client", slice_of(slow[i].client));
+        json_text(json, "request", slice_of(slow[i].id));
+        json_text(json, "outcome", slice_of(outcome_name(slow[i].outcome)));
+        json_integer(json, "status", slow[i].status);
+        json_integer(json, "took_us", slow[i].took_us);
+        json_integer(json, "fetcher_us", slow[i].fetcher_us);
+        json_integer(json, "ago_s", (now_us - slow[i].at_us) / CLOCK_SECOND);
+        json_close(json);
+    }
+    json_close_list(json);
+}
+
+static void add_recent(struct admin *admin, struct json *json)
+{
+    struct log_recent lines[LOG_RECENT];
+    int64_t wall_us = clock_wall(admin->parts.clock);
+    size_t count = log_recent(admin->parts.log, lines, LOG_RECENT);
+    json_open_list(json, "recent");
+    for (size_t i = 0; i < count; i++) {
+        json_open(json, NULL);
+        json_integer(json, "ago_s", (wall_us - lines[i].wall_us) / CLOCK_SECOND);
+        json_text(json, "level", slice_of(lines[i].level == LOG_LEVEL_WARN ? "warn" : "error"));
+        json_text(json, "message", slice_of(lines[i].message));
+        json_text(json, "text", slice_of(lines[i].text));
+        json_close(json);
+    }
+    json_close_list(json);
+}
+
 bool status_answer(struct admin *admin, struct exchange *exchange)
 {
     struct json json;
@@ -104,6 +227,9 @@ bool status_answer(struct admin *admin, struct exchange *exchange)
     add_durations(admin, &json);
     add_store(admin, &json);
     add_upstream(admin, &json);
+    add_clients(admin, &json);
+    add_notable(admin, &json);
+    add_recent(admin, &json);
     json_end(&json);
     exchange->answer.status = 200;
     answer_body_text(&exchange->answer, "application/json");

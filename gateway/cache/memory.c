@@ -145,6 +145,16 @@ static struct shard *shard_of(struct memory *memory, struct slice key)
     return &memory->shards[(hash_keyed(&memory->secret, key) >> 56) & (memory->shard_count - 1)];
 }
 
+struct entry *memory_peek(struct memory *memory, struct slice key)
+{
+    struct shard *shard = shard_of(memory, key);
+    pthread_mutex_lock(&shard->lock);
+    struct node *node = map_get(shard->nodes, key);
+    struct entry *entry = node != NULL ? entry_ref(node->entry) : NULL;
+    pthread_mutex_unlock(&shard->lock);
+    return entry;
+}
+
 struct entry *memory_get(struct memory *memory, struct slice key)
 {
     struct shard *shard = shard_of(memory, key);

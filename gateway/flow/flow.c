@@ -114,12 +114,29 @@ static bool run_steps(struct search *search)
     }
 }
 
+/* What is asked is sampled a thousand times a second at most: one that is asked stands for all since the last. */
+static void note(struct flow *flow, const struct exchange *exchange, int64_t now_us)
+{
+    const struct outcome *outcome = &exchange->outcome;
+    if (outcome->query == NULL)
+        return;
+    if (now_us >= flow->sample_us) {
+        notable_add_hot(flow->parts.notable, outcome->query, (int64_t)(flow->searches - flow->sampled), now_us);
+        flow->sampled = flow->searches;
+        flow->sample_us = now_us + CLOCK_MILLISECOND;
+    }
+    if (outcome->step_us[STEP_FETCHER] > 0)
+        notable_add_slow(flow->parts.notable, exchange, now_us);
+}
+
 /* The answer is made: the last moment at which it can be counted before the client knows it. */
 static bool finish_answer(struct flow *flow, struct exchange *exchange)
 {
     if (!answer_check(exchange))
         exchange->outcome.kind = OUTCOME_FAILED;
-    tally_exchange(flow->parts.counters, exchange, clock_now(flow->parts.clock));
+    int64_t now_us = clock_now(flow->parts.clock);
+    tally_exchange(flow->parts.counters, exchange, now_us);
+    note(flow, exchange, now_us);
     return true;
 }
 

@@ -9,7 +9,7 @@ struct budget {
     int64_t count;
     int64_t interval_us; /* margin included */
     atomic_int_least64_t paused_until_us;
-    int64_t next;                  /* where the next start goes; the oldest one once the ring is full */
+    atomic_int_least64_t next;     /* where the next start goes; the oldest one once the ring is full */
     atomic_int_least64_t started;  /* starts in the ring, up to count */
     atomic_int_least64_t starts[]; /* µs */
 };

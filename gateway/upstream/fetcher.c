@@ -189,4 +189,5 @@ void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view)
         .queued = fetcher->queued,
         .flights = fetcher->open,
     };
+    view->wait_us = later(budget_ready_behind(fetcher->budget, now_us, view->queued) - now_us, view->breaker_wait_us);
 }

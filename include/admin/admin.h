@@ -7,7 +7,7 @@
 #include "base/metrics.h"
 #include "cache/memory.h"
 #include "client/roster.h"
-#include "flow/exchange.h"
+#include "flow/flow.h"
 #include "upstream/fetcher.h"
 
 /* What the pages work with; all borrowed, all outlive it. */
@@ -18,6 +18,10 @@ struct admin_parts {
     struct counters *counters; /* the main thread's: gauges that are looked up go here before a read */
     struct memory *memory;
     struct fetcher *fetcher;
+    struct notable *notable;
+    const struct flow_options *options;
+    const char *url;                                  /* Nexudus's base */
+    int64_t budget, budget_interval_us, memory_bytes; /* as configured, for who reads the page */
     const struct schema_set *schemas;
     struct roster *roster;
     const char *version;

@@ -21,6 +21,10 @@ void memory_free(struct memory *memory);
 /* The entry under the key with a reference for the caller, or NULL. Fresh or not is for the caller to judge. */
 struct entry *memory_get(struct memory *memory, struct slice key);
 
+/* The same without a trace: what is looked at so is not spared by the next eviction. For those who only want to know.
+ */
+struct entry *memory_peek(struct memory *memory, struct slice key);
+
 /* Stores the entry (takes a reference of its own), replacing one under the same key unless that was fetched later.
  * False when it was not stored: larger than a shard, or older than what is there. */
 bool memory_put(struct memory *memory, struct entry *entry);

@@ -9,6 +9,7 @@
 #include "client/auth.h"
 #include "client/quota_desk.h"
 #include "flow/exchange.h"
+#include "flow/notable.h"
 #include "io/mailbox.h"
 #include "upstream/fetcher.h"
 
@@ -31,6 +32,7 @@ struct flow_parts {
     struct mailbox *mailbox; /* of this worker's loop */
     struct log *log;
     struct counters *counters; /* this worker's */
+    struct notable *notable;
     struct quota_desk *desk;   /* this worker's; NULL: quotas are counted in process */
 };
 

@@ -17,6 +17,8 @@ struct budget;
 struct budget *budget_new(int64_t count, int64_t interval_us, int64_t margin_us);
 void budget_free(struct budget *budget);
 
+/* What only asks may be called on any thread; it is exact where no call starts meanwhile. */
+
 /* The first moment at which a call may start: `now` or before when one may start now. */
 int64_t budget_ready_at(const struct budget *budget, int64_t now_us);
 
@@ -29,7 +31,7 @@ void budget_start(struct budget *budget, int64_t now_us);
 /* No call before `until_us`; a later pause that ends earlier changes nothing. */
 void budget_pause(struct budget *budget, int64_t until_us);
 
-/* How many calls may start now. Any thread; exact where none starts meanwhile. */
+/* How many calls may start now. */
 int64_t budget_left(const struct budget *budget, int64_t now_us);
 
 /* µs that the pause still lasts, 0 when there is none. */

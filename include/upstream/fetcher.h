@@ -130,6 +130,7 @@ struct fetcher_view {
     enum breaker_state breaker;
     int64_t breaker_wait_us; /* until the next probe may start */
     int64_t queued, flights;
+    int64_t wait_us; /* until one more search could be sent, if all that wait are sent as early as they may */
 };
 void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view);
 

@@ -31,6 +31,7 @@ struct house {
     struct loop *loop;
     struct log *log;
     struct metrics *metrics;
+    struct notable *notable;
     struct puppet puppet;
     struct schema_set *schemas;
     struct roster *roster;
@@ -113,6 +114,7 @@ static void build_flow(struct house *house, int64_t stale_while_revalidate_us, i
                                      house->mailbox,
                                      house->log,
                                      metrics_block(house->metrics),
+                                     house->notable,
                                      NULL};
     flow_free(house->flow);
     house->flow = flow_new(&options, &parts);
@@ -135,6 +137,7 @@ static int set_up(void **state)
     house->loop = loop_new(house->clock);
     house->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, house->clock);
     house->metrics = metrics_new();
+    house->notable = notable_new();
     puppet_init(&house->puppet, house->loop);
     house->schemas = schema_set_new();
     assert_true(schema_set_add(house->schemas, schema_builtin_webhooks(), "built in", &none));
@@ -169,6 +172,7 @@ static int tear_down(void **state)
     schema_set_free(house->schemas);
     puppet_free(&house->puppet);
     loop_free(house->loop);
+    notable_free(house->notable);
     metrics_free(house->metrics);
     log_free(house->log);
     clock_free(house->clock);
