@@ -33,7 +33,7 @@ struct flow_parts {
     struct log *log;
     struct counters *counters; /* this worker's */
     struct notable *notable;
-    struct quota_desk *desk;   /* this worker's; NULL: quotas are counted in process */
+    struct quota_desk *desk; /* this worker's; NULL: quotas are counted in process */
 };
 
 struct flow;

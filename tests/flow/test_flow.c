@@ -106,16 +106,11 @@ static void build_flow(struct house *house, int64_t stale_while_revalidate_us, i
         .window = WINDOW,
         .query_max = 8192,
     };
-    const struct flow_parts parts = {house->clock,
-                                     house->schemas,
-                                     house->roster,
-                                     house->memory,
-                                     house->fetcher,
-                                     house->mailbox,
-                                     house->log,
-                                     metrics_block(house->metrics),
-                                     house->notable,
-                                     NULL};
+    const struct flow_parts parts = {house->clock,   house->schemas,
+                                     house->roster,  house->memory,
+                                     house->fetcher, house->mailbox,
+                                     house->log,     metrics_block(house->metrics),
+                                     house->notable, NULL};
     flow_free(house->flow);
     house->flow = flow_new(&options, &parts);
 }
