@@ -107,6 +107,7 @@ static bool run_steps(struct search *search)
             search->step++;
             break;
         case STEP_WAIT:
+            search->asked_us = search->exchange->outcome.is_timed ? search->step_us : search->now_us;
             return false;
         case STEP_DONE:
             return true;
@@ -143,7 +144,8 @@ static bool finish_answer(struct flow *flow, struct exchange *exchange)
 void search_resume(struct search *search)
 {
     search->step_us = search->now_us = clock_now(search->flow->parts.clock);
-    search->exchange->outcome.step_us[STEP_FETCHER] += search->now_us - search->asked_us;
+    bool at_desk = search->waits_at_desk || STEPS[search->step].timed_as == STEP_QUOTA;
+    search->exchange->outcome.step_us[at_desk ? STEP_QUOTA : STEP_FETCHER] += search->now_us - search->asked_us;
     if (run_steps(search) && finish_answer(search->flow, search->exchange))
         search->exchange->on_answer(search->exchange);
 }

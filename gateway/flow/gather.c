@@ -166,7 +166,6 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
     struct search_part *part = &search->parts[index];
     search_keep_request(search);
     search->asked = true;
-    search->asked_us = search->now_us;
     search->asked_part = index;
     search->ask = (struct ask){
         .schema = search->schema,

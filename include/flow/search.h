@@ -37,7 +37,7 @@ struct search {
     struct search *next; /* in the pool */
     size_t step;         /* the step that runs, or is resumed */
     int64_t step_us;     /* when it began, where steps are timed */
-    int64_t asked_us;    /* when it began to wait for the fetcher */
+    int64_t asked_us;    /* when it began to wait */
     int64_t now_us;      /* of this turn: set at the start and at each resumption */
 
     struct client *client;   /* NULL until authenticated */
@@ -122,7 +122,6 @@ void search_on_verdict(struct quota_waiter *waiter);
 /* Callbacks of an ask (charge.c). */
 bool search_on_charge(struct ask *ask);
 void search_on_refund(struct ask *ask);
-
 /* After an ask that on_charge could not pay for without Redis: pays at the desk and asks again (charge.c). */
 enum step_result search_pay_ahead(struct search *search);
 
