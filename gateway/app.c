@@ -14,6 +14,7 @@
 #include "flow/store.h"
 #include "io/lag.h"
 #include "room_options.h"
+#include "sharing.h"
 #include "worker.h"
 
 #include <curl/curl.h>
@@ -53,6 +54,7 @@ struct app {
     struct front_census *admin_census;
 
     struct loop *fetcher_loop;
+    struct sharing *sharing;
     struct transport *transport;
     struct fetcher *fetcher;
     pthread_t fetcher_thread;
@@ -83,7 +85,6 @@ static bool make_fetcher(struct app *app)
                                   .bodies_max = UPSTREAM_BODIES,
                                   .user_agent = "nexgate/" NEXGATE_VERSION};
     struct fetcher_options options = room_options_fetcher(settings);
-    struct fetcher_cache cache = store_in(app->memory);
     app->fetcher_loop = loop_new(app->clock);
     if (app->fetcher_loop == NULL)
         return false;
@@ -91,6 +92,17 @@ static bool make_fetcher(struct app *app)
     if (app->transport == NULL)
         return false;
     struct counters *counters = metrics_block(app->metrics);
+    struct sharing_parts sharing = {
+        .settings = settings,
+        .loop = app->fetcher_loop,
+        .memory = app->memory,
+        .log = app->log,
+        .counters = counters,
+    };
+    app->sharing = sharing_new(&sharing);
+    if (app->sharing == NULL)
+        return false;
+    struct fetcher_cache cache = sharing_cache(app->sharing);
     app->fetcher = fetcher_new(app->fetcher_loop, app->transport, &options, &cache, app->log, counters);
     lag_start(&app->fetcher_lag, app->fetcher_loop, counters);
     return app->fetcher != NULL;
@@ -140,6 +152,7 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
         .roster = settings->roster,
         .memory = app->memory,
         .fetcher = app->fetcher,
+        .sharing = sharing_options(app->sharing),
         .log = app->log,
         .counters = metrics_block(app->metrics),
         .notable = app->notable,
@@ -341,6 +354,9 @@ static bool start(struct app *app)
         .budget_interval_us = settings->budget.period_us,
         .memory_bytes = settings->memory_bytes,
         .schemas = settings->schemas,
+        .coherence = sharing_coherence(app->sharing),
+        .mailbox = app->mailbox,
+        .key_prefix = room_options_flow(settings).key_prefix,
         .roster = settings->roster,
         .version = NEXGATE_VERSION,
     };
@@ -362,6 +378,7 @@ static void settle(struct app *app)
 {
     enum { TURNS_MAX = 100000 };
     bool any = true;
+    sharing_leave(app->sharing);
     fetcher_close(app->fetcher);
     for (unsigned turns = 0; any && turns < TURNS_MAX; turns++) {
         any = loop_turn(app->fetcher_loop);
@@ -385,6 +402,7 @@ static void take_apart(struct app *app)
         worker_free(app->workers[i]);
     if (app->fetcher != NULL)
         fetcher_free(app->fetcher);
+    sharing_free(app->sharing);
     front_free(app->admin_front);
     admin_free(app->admin);
     if (app->transport != NULL)

@@ -5,6 +5,7 @@
 #include "admin/explain.h"
 #include "admin/gauges.h"
 #include "admin/health.h"
+#include "admin/purge.h"
 #include "admin/status.h"
 #include "flow/problem.h"
 
@@ -13,7 +14,7 @@ enum { TEXT_MAX = 64 * 1024 * 1024 }; /* bytes of an admin answer: metrics of ma
 static const struct admin_page PAGES[] = {
     {"/healthz", ADMIN_READS, health_answer_live}, {"/readyz", ADMIN_READS, health_answer_ready},
     {"/explain", ADMIN_READS, explain_answer},     {"/status", ADMIN_READS, status_answer},
-    {"/metrics", ADMIN_READS, gauges_answer},
+    {"/metrics", ADMIN_READS, gauges_answer},      {"/purge", ADMIN_CHANGES, purge_answer},
 };
 
 static bool is_method(const struct admin_page *page, enum exchange_method method)

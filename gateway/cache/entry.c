@@ -27,7 +27,13 @@ struct entry *entry_new(struct slice key, struct buf *body, struct envelope *env
     entry->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
     entry->bytes =
         malloc_usable_size(entry) + malloc_usable_size(entry->body.bytes) + malloc_usable_size(entry->envelope.records);
+    entry->mark = 0;
+    entry->purge_number = 0;
+    atomic_init(&entry->link, 0);
+    atomic_init(&entry->copied, false);
     atomic_init(&entry->references, 1);
+    atomic_init(&entry->purges_seen, 0);
+    atomic_init(&entry->stale_from_us, CLOCK_NEVER);
     atomic_init(&entry->refresh_us, INT64_MIN);
     return entry;
 }
@@ -54,6 +60,15 @@ void entry_unref(struct entry *entry)
 int64_t entry_age(const struct entry *entry, int64_t now_us)
 {
     return now_us > entry->fetched_us ? now_us - entry->fetched_us : 0;
+}
+
+int64_t entry_ttl(const struct entry *entry, int64_t ttl_us)
+{
+    int64_t stale_from_us = atomic_load_explicit(&entry->stale_from_us, memory_order_relaxed);
+    if (stale_from_us == CLOCK_NEVER)
+        return ttl_us;
+    int64_t until_us = stale_from_us > entry->fetched_us ? stale_from_us - entry->fetched_us : 0;
+    return until_us < ttl_us ? until_us : ttl_us;
 }
 
 bool entry_claim_refresh(struct entry *entry, int64_t now_us, int64_t pause_us)

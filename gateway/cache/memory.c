@@ -14,7 +14,8 @@
 
 enum {
     SHARDS_MAX = 16,
-    SHARD_BYTES_MIN = 4 * 1024 * 1024 /* below this a shard could not hold the widest windows */
+    SHARD_BYTES_MIN = 4 * 1024 * 1024, /* below this a shard could not hold the widest windows */
+    MOMENTS = 256                      /* of a shard: keys that fall together disturb each other now and then */
 };
 
 struct node {
@@ -28,8 +29,10 @@ struct shard {
     pthread_mutex_t lock;
     struct map *nodes; /* by the entry's key */
     struct node *newest, *oldest;
-    struct node *hand; /* next to be looked at; NULL: start at the oldest */
-    size_t bytes;      /* of nodes and entries, without the table */
+    struct node *hand;  /* next to be looked at; NULL: start at the oldest */
+    struct node *sweep; /* the same, of memory_sweep */
+    uint32_t moments[MOMENTS];
+    size_t bytes; /* of nodes and entries, without the table */
     size_t bytes_max;
     uint64_t evictions;
     char apart[64]; /* one shard's lock must not slow its neighbour */
@@ -37,6 +40,8 @@ struct shard {
 
 struct memory {
     struct hash_secret secret;
+    struct purges *purges;
+    atomic_uint link;
     size_t shard_count; /* a power of two */
     struct shard shards[SHARDS_MAX];
 };
@@ -45,6 +50,7 @@ struct memory *memory_new(size_t bytes)
 {
     struct memory *memory = mem_new(sizeof(*memory));
     hash_secret_init(&memory->secret);
+    memory->purges = purges_new();
     memory->shard_count = 1;
     while (memory->shard_count < SHARDS_MAX && bytes / (memory->shard_count * 2) >= SHARD_BYTES_MIN)
         memory->shard_count *= 2;
@@ -57,11 +63,13 @@ struct memory *memory_new(size_t bytes)
     return memory;
 }
 
-/* Takes the node out of the order; the hand steps on so that it never points at a node that is gone. */
+/* Takes the node out of the order; hand and sweep step on so that they never point at a node that is gone. */
 static void unlink_node(struct shard *shard, struct node *node)
 {
     if (shard->hand == node)
         shard->hand = node->newer;
+    if (shard->sweep == node)
+        shard->sweep = node->newer;
     if (node->newer != NULL)
         node->newer->older = node->older;
     else
@@ -136,37 +144,75 @@ void memory_free(struct memory *memory)
         map_free(memory->shards[i].nodes);
         pthread_mutex_destroy(&memory->shards[i].lock);
     }
+    purges_free(memory->purges);
     mem_free(memory);
 }
 
-/* The top bits choose the shard; the map inside it uses the low ones. */
-static struct shard *shard_of(struct memory *memory, struct slice key)
+struct purges *memory_purges(struct memory *memory)
 {
-    return &memory->shards[(hash_keyed(&memory->secret, key) >> 56) & (memory->shard_count - 1)];
+    return memory->purges;
 }
 
-struct entry *memory_peek(struct memory *memory, struct slice key)
+/* Where a key belongs: the top bits choose the shard, others the moment; the map inside the shard uses the low ones. */
+struct place {
+    struct shard *shard;
+    uint32_t *moment;
+};
+
+static struct place place_of(struct memory *memory, struct slice key)
 {
-    struct shard *shard = shard_of(memory, key);
+    uint64_t hash = hash_keyed(&memory->secret, key);
+    struct shard *shard = &memory->shards[(hash >> 56) & (memory->shard_count - 1)];
+    return (struct place){shard, &shard->moments[(hash >> 40) % MOMENTS]};
+}
+
+/* Takes the node out of the shard; it is the caller's to free, without the lock. */
+static struct node *take_out(struct shard *shard, struct node *node)
+{
+    map_remove(shard->nodes, node->entry->key);
+    unlink_node(shard, node);
+    node->older = NULL;
+    return node;
+}
+
+void memory_forget(struct memory *memory, struct entry *entry)
+{
+    struct shard *shard = place_of(memory, entry->key).shard;
+    pthread_mutex_lock(&shard->lock);
+    struct node *node = map_get(shard->nodes, entry->key);
+    node = node != NULL && node->entry == entry ? take_out(shard, node) : NULL;
+    pthread_mutex_unlock(&shard->lock);
+    free_nodes(node);
+}
+
+/* `visits`: what is found is spared by the next eviction. */
+static inline struct entry *find(struct memory *memory, struct slice key, bool visits)
+{
+    struct shard *shard = place_of(memory, key).shard;
+    struct entry *entry = NULL;
     pthread_mutex_lock(&shard->lock);
     struct node *node = map_get(shard->nodes, key);
-    struct entry *entry = node != NULL ? entry_ref(node->entry) : NULL;
+    if (node != NULL) {
+        node->visited |= visits;
+        entry = entry_ref(node->entry);
+    }
     pthread_mutex_unlock(&shard->lock);
+    if (entry != NULL && !purges_spare(memory->purges, entry)) {
+        memory_forget(memory, entry);
+        entry_unref(entry);
+        return NULL;
+    }
     return entry;
 }
 
 struct entry *memory_get(struct memory *memory, struct slice key)
 {
-    struct shard *shard = shard_of(memory, key);
-    struct entry *entry = NULL;
-    pthread_mutex_lock(&shard->lock);
-    struct node *node = map_get(shard->nodes, key);
-    if (node != NULL) {
-        node->visited = true;
-        entry = entry_ref(node->entry);
-    }
-    pthread_mutex_unlock(&shard->lock);
-    return entry;
+    return find(memory, key, true);
+}
+
+struct entry *memory_peek(struct memory *memory, struct slice key)
+{
+    return find(memory, key, false);
 }
 
 /* Under the shard's lock: puts the node in the place of `before` (NULL: a new key), making room first, so that the
@@ -175,11 +221,8 @@ static struct node *insert(struct shard *shard, struct node *node, struct node *
 {
     struct node *gone = NULL;
     if (before != NULL) {
-        map_remove(shard->nodes, before->entry->key);
-        unlink_node(shard, before);
         node->visited = before->visited;
-        before->older = NULL;
-        gone = before;
+        gone = take_out(shard, before);
     }
     gone = evict(shard, node->bytes, gone);
     map_put(shard->nodes, node->entry->key, node);
@@ -187,23 +230,38 @@ static struct node *insert(struct shard *shard, struct node *node, struct node *
     return evict(shard, 0, gone); /* the table itself may have grown */
 }
 
-bool memory_put(struct memory *memory, struct entry *entry)
+/* What is there stays: it was fetched later, or is the same. It was compared with what the others have just now. */
+static bool stays(const struct node *before, const struct entry *entry)
 {
-    struct shard *shard = shard_of(memory, entry->key);
+    if (before == NULL)
+        return false;
+    bool same = entry->mark != 0 && before->entry->mark == entry->mark;
+    if (!same && before->entry->fetched_us <= entry->fetched_us)
+        return false;
+    atomic_store_explicit(&before->entry->link, atomic_load_explicit(&entry->link, memory_order_relaxed),
+                          memory_order_relaxed);
+    return true;
+}
+
+static bool put(struct memory *memory, struct entry *entry, const uint64_t *moment)
+{
+    struct place place = place_of(memory, entry->key);
+    struct shard *shard = place.shard;
     struct node *node = mem_new(sizeof(*node));
     node->entry = entry_ref(entry);
     node->bytes = entry->bytes + malloc_usable_size(node);
-    struct node *gone = NULL;
+    struct node *gone = node;
+    bool stored = false;
 
     pthread_mutex_lock(&shard->lock);
-    struct node *before = map_get(shard->nodes, entry->key);
-    bool newer_is_there = before != NULL && before->entry->fetched_us > entry->fetched_us;
-    bool stored = !newer_is_there && node->bytes + map_bytes(shard->nodes) <= shard->bytes_max;
-    if (stored) {
-        gone = insert(shard, node, before);
-        stored = map_get(shard->nodes, entry->key) == node;
-    } else {
-        gone = node;
+    if (moment == NULL || *moment == *place.moment) {
+        struct node *before = map_get(shard->nodes, entry->key);
+        stored = !stays(before, entry) && node->bytes + map_bytes(shard->nodes) <= shard->bytes_max &&
+                 purges_spare(memory->purges, entry);
+        if (stored) {
+            gone = insert(shard, node, before);
+            stored = map_get(shard->nodes, entry->key) == node;
+        }
     }
     pthread_mutex_unlock(&shard->lock);
 
@@ -211,18 +269,85 @@ bool memory_put(struct memory *memory, struct entry *entry)
     return stored;
 }
 
+bool memory_put(struct memory *memory, struct entry *entry)
+{
+    return put(memory, entry, NULL);
+}
+
+bool memory_put_if(struct memory *memory, struct entry *entry, uint64_t moment)
+{
+    return put(memory, entry, &moment);
+}
+
+uint64_t memory_moment(struct memory *memory, struct slice key)
+{
+    struct place place = place_of(memory, key);
+    pthread_mutex_lock(&place.shard->lock);
+    uint64_t moment = *place.moment;
+    pthread_mutex_unlock(&place.shard->lock);
+    return moment;
+}
+
+void memory_invalidate(struct memory *memory, struct slice key, uint64_t mark)
+{
+    struct place place = place_of(memory, key);
+    pthread_mutex_lock(&place.shard->lock);
+    (*place.moment)++;
+    struct node *node = map_get(place.shard->nodes, key);
+    node = node != NULL && node->entry->mark != mark ? take_out(place.shard, node) : NULL;
+    pthread_mutex_unlock(&place.shard->lock);
+    free_nodes(node);
+}
+
 bool memory_remove(struct memory *memory, struct slice key)
 {
-    struct shard *shard = shard_of(memory, key);
+    struct shard *shard = place_of(memory, key).shard;
     pthread_mutex_lock(&shard->lock);
-    struct node *node = map_remove(shard->nodes, key);
-    if (node != NULL) {
-        unlink_node(shard, node);
-        node->older = NULL;
-    }
+    struct node *node = map_get(shard->nodes, key);
+    if (node != NULL)
+        take_out(shard, node);
     pthread_mutex_unlock(&shard->lock);
     free_nodes(node);
     return node != NULL;
+}
+
+static void sweep_shard(struct memory *memory, struct shard *shard, size_t steps)
+{
+    struct node *gone = NULL;
+    pthread_mutex_lock(&shard->lock);
+    for (size_t i = 0; i < steps && shard->oldest != NULL; i++) {
+        struct node *node = shard->sweep != NULL ? shard->sweep : shard->oldest;
+        shard->sweep = node->newer;
+        if (purges_spare(memory->purges, node->entry))
+            continue;
+        take_out(shard, node)->older = gone;
+        gone = node;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    free_nodes(gone);
+}
+
+void memory_sweep(struct memory *memory, size_t steps)
+{
+    for (size_t i = 0; i < memory->shard_count; i++)
+        sweep_shard(memory, &memory->shards[i], steps);
+}
+
+unsigned memory_link(const struct memory *memory)
+{
+    return atomic_load_explicit(&memory->link, memory_order_acquire);
+}
+
+void memory_share(struct memory *memory)
+{
+    atomic_store_explicit(&memory->link, 2, memory_order_release);
+}
+
+void memory_set_link(struct memory *memory, bool up)
+{
+    unsigned link = memory_link(memory);
+    if (memory_link_is_up(link) != up)
+        atomic_store_explicit(&memory->link, link + 1, memory_order_release);
 }
 
 struct memory_stats memory_stats(struct memory *memory)

@@ -219,7 +219,7 @@ static void prepare_call(struct quota_desk *desk, struct quota_holding *holding,
     holding->limits_asked = holding->limits;
     holding->call = (struct redis_call){.timeout_us = desk->options.timeout_us, .on_done = on_done};
     if (!quota_script_write(&facts, &desk->text, &holding->call))
-        assert(!"names have their limits");
+        assert(false && "names have their limits");
     holding->asks = desk;
     if (holding->desk == NULL) {
         holding->desk = desk;

@@ -145,7 +145,8 @@ void search_resume(struct search *search)
 {
     search->step_us = search->now_us = clock_now(search->flow->parts.clock);
     bool at_desk = search->waits_at_desk || STEPS[search->step].timed_as == STEP_QUOTA;
-    search->exchange->outcome.step_us[at_desk ? STEP_QUOTA : STEP_FETCHER] += search->now_us - search->asked_us;
+    enum exchange_step waited = search->looking ? STEP_LOOKUP : (at_desk ? STEP_QUOTA : STEP_FETCHER);
+    search->exchange->outcome.step_us[waited] += search->now_us - search->asked_us;
     if (run_steps(search) && finish_answer(search->flow, search->exchange))
         search->exchange->on_answer(search->exchange);
 }
@@ -183,7 +184,7 @@ static bool start(struct handler *handler, struct exchange *exchange)
     search->client = NULL;
     search->in_progress = false;
     search->schema = NULL;
-    search->asked = false;
+    search->asked = search->looking = false;
     search->charge = QUOTA_OK;
     search->charges = 0;
     search->waits_at_desk = search->is_paid_ahead = search->is_refused_ahead = false;
@@ -192,6 +193,18 @@ static bool start(struct handler *handler, struct exchange *exchange)
     if (++flow->searches % TIMED_IN == 0)
         exchange->outcome.is_timed = true;
     return run_steps(search) && finish_answer(flow, exchange);
+}
+
+/* NULL where there is nobody to share with. */
+static struct shared *share(const struct flow_parts *parts)
+{
+    if (parts->sharing == NULL || parts->redis == NULL)
+        return NULL;
+    struct shared_options options = *parts->sharing;
+    options.loop = parts->loop;
+    options.redis = parts->redis;
+    options.memory = parts->memory;
+    return shared_new(&options, parts->log, parts->counters);
 }
 
 struct flow *flow_new(const struct flow_options *options, const struct flow_parts *parts)
@@ -203,6 +216,7 @@ struct flow *flow_new(const struct flow_options *options, const struct flow_part
     flow->auth = auth_new(parts->roster);
     flow->query_memo = query_memo_new();
     flow->page_memo = page_memo_new();
+    flow->shared = share(parts);
     return flow;
 }
 
@@ -215,6 +229,7 @@ void flow_free(struct flow *flow)
         search_free(flow->pool);
         flow->pool = next;
     }
+    shared_free(flow->shared);
     page_memo_free(flow->page_memo);
     query_memo_free(flow->query_memo);
     auth_free(flow->auth);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gathers the windows that a page lies in: from memory where the request allows it, else by asking the fetcher. Decides
+/* Gathers the windows that a page lies in: from memory where the request allows it, else from Redis, else by asking the
+ * fetcher. Decides
  * when two windows cannot stand on one page. Must not know how an answer is written. */
 #include "flow/search.h"
 
@@ -56,23 +57,40 @@ static void refresh(struct search *search, size_t index, struct entry *entry)
  * it, so the chance that a window is refreshed early grows with its use. */
 static void refresh_if_hot(struct search *search, size_t index, struct entry *entry)
 {
-    int64_t ttl_us = search->flow->options.ttl_us;
+    int64_t ttl_us = entry_ttl(entry, search->flow->options.ttl_us);
     if (entry_age(entry, search->now_us) < ttl_us - ttl_us / 10)
         return;
     if (++search->flow->late_hits % LATE_HITS == 0)
         refresh(search, index, entry);
 }
 
+/* What is known of a window that memory has. */
+enum standing {
+    STANDING_NEWEST,  /* none of those that we share with has stored a newer one, or purged it */
+    STANDING_CUT_OFF, /* that cannot be known: it serves until its ttl */
+    STANDING_UNSURE   /* that was not known for a while: Redis is to be asked */
+};
+
+static enum standing standing_of(const struct search *search, const struct entry *entry)
+{
+    unsigned link = memory_link(search->flow->parts.memory);
+    if (link != MEMORY_ALONE && !memory_link_is_up(link))
+        return STANDING_CUT_OFF;
+    return atomic_load_explicit(&entry->link, memory_order_relaxed) == link ? STANDING_NEWEST : STANDING_UNSURE;
+}
+
 /* What becomes of a window past its ttl: served at once and refreshed behind the request's back, or kept for the case
  * that the fetch fails. True when it is served. */
-static bool take_stale(struct search *search, size_t index, struct entry *entry)
+static bool take_stale(struct search *search, size_t index, struct entry *entry, enum standing standing)
 {
     const struct flow_options *options = &search->flow->options;
     struct search_part *part = &search->parts[index];
     int64_t age_us = entry_age(entry, search->now_us);
-    bool ours = freshness_leaves_stale_to_us(&search->directives, age_us, options->ttl_us);
+    int64_t ttl_us = entry_ttl(entry, options->ttl_us);
+    bool ours = freshness_leaves_stale_to_us(&search->directives, age_us, ttl_us);
     /* With a ttl of 0 every answer is to be asked for: serving the last one at once would be the opposite. */
-    bool at_once = options->ttl_us > 0 && age_us < options->ttl_us + options->stale_while_revalidate_us;
+    bool at_once =
+        options->ttl_us > 0 && standing == STANDING_NEWEST && age_us < ttl_us + options->stale_while_revalidate_us;
     if (ours && at_once) {
         part->reason = FORWARD_NONE;
         part->entry = entry;
@@ -82,28 +100,20 @@ static bool take_stale(struct search *search, size_t index, struct entry *entry)
         return true;
     }
     part->reason = FORWARD_STALE;
-    if (ours && age_us < options->ttl_us + options->stale_if_error_us)
+    if (ours && age_us < ttl_us + options->stale_if_error_us)
         part->fallback = entry;
     else
         entry_unref(entry);
     return false;
 }
 
-/* Looks for the part in memory. True when the request takes what is there; else the part's reason says why not. */
-static bool take_from_memory(struct search *search, size_t index)
+/* Takes the entry, which is given away, for the part. True when the request takes it; else the part's reason says why
+ * not. */
+static bool take(struct search *search, size_t index, struct entry *entry, enum standing standing)
 {
-    const struct flow *flow = search->flow;
     struct search_part *part = &search->parts[index];
-    part->collapsed = part->stored = false;
-    part->detail[0] = '\0';
-    key_make(&part->key, flow->options.key_prefix, search->schema, search->query.canonical,
-             search->plan.windows[index]);
-    struct entry *entry = memory_get(flow->parts.memory, buf_slice(&part->key));
-    if (entry == NULL) {
-        part->reason = FORWARD_URI_MISS;
-        return false;
-    }
-    switch (freshness_judge(&search->directives, entry_age(entry, search->now_us), flow->options.ttl_us)) {
+    int64_t ttl_us = entry_ttl(entry, search->flow->options.ttl_us);
+    switch (freshness_judge(&search->directives, entry_age(entry, search->now_us), ttl_us)) {
     case FRESHNESS_FRESH:
         refresh_if_hot(search, index, entry);
         part->reason = FORWARD_NONE;
@@ -114,7 +124,7 @@ static bool take_from_memory(struct search *search, size_t index)
         part->entry = entry;
         return true;
     case FRESHNESS_STALE:
-        return take_stale(search, index, entry);
+        return take_stale(search, index, entry, standing);
     case FRESHNESS_REFUSED:
         break;
     }
@@ -131,9 +141,11 @@ static bool take_fallback(struct search *search, struct search_part *part)
     if (part->fallback == NULL || ask->verdict == ASK_BAD_QUERY || ask->verdict == ASK_UNCHARGED ||
         ask->verdict == ASK_CLOSING)
         return false;
-    if (entry_age(part->fallback, search->now_us) >=
-        search->flow->options.ttl_us + search->flow->options.stale_if_error_us)
-        return false; /* it grew too old while we waited */
+    const struct flow *flow = search->flow;
+    int64_t ttl_us = entry_ttl(part->fallback, flow->options.ttl_us);
+    if (entry_age(part->fallback, search->now_us) >= ttl_us + flow->options.stale_if_error_us ||
+        !purges_spare(memory_purges(flow->parts.memory), part->fallback))
+        return false; /* it grew too old while we waited, or was purged */
     part->entry = part->fallback;
     part->fallback = NULL;
     part->reason = FORWARD_NONE;
@@ -173,6 +185,7 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
         .canonical = search->query.canonical,
         .window = search->plan.windows[index],
         .came_us = came_us,
+        .purged_us = purges_last_us(memory_purges(flow->parts.memory), buf_slice(&part->key)),
         .anew = anew,
         .doubting = search->directives.max_age_us >= 0 || search->directives.min_fresh_us > 0,
         .store = !search->directives.no_store,
@@ -264,21 +277,82 @@ static bool disagree(const struct search *search)
     return !page_agree(&search->plan, parts);
 }
 
-/* Fills the first part that is missing: STEP_NEXT when there was one and memory had it, STEP_DONE when the answer is an
- * error. */
-static enum step_result fill_part(struct search *search, size_t index)
+static void on_found(struct shared_lookup *lookup)
 {
-    if (take_from_memory(search, index))
-        return STEP_NEXT;
+    search_resume(MEM_OUTER(lookup, struct search, lookup));
+}
+
+static enum step_result look_for(struct search *search, size_t index)
+{
+    search_keep_request(search);
+    search->looking = true;
+    search->asked_part = index;
+    search->looked_link = memory_link(search->flow->parts.memory);
+    search->lookup = (struct shared_lookup){.key = buf_slice(&search->parts[index].key), .on_found = on_found};
+    shared_get(search->flow->shared, &search->lookup);
+    return STEP_WAIT;
+}
+
+static enum step_result fetch_part(struct search *search, size_t index)
+{
     if (search->directives.only_if_cached)
         return fail_only_if_cached(search);
     return ask_for(search, index, search->directives.no_cache, search->exchange->request.came_us);
 }
 
+/* The lookup has ended: the newer of what it found and what memory has. */
+static enum step_result take_found(struct search *search)
+{
+    size_t index = search->asked_part;
+    struct search_part *part = &search->parts[index];
+    struct entry *entry = memory_get(search->flow->parts.memory, buf_slice(&part->key));
+    struct entry *found = search->lookup.entry;
+    enum standing standing = search->lookup.answered ? STANDING_NEWEST : STANDING_CUT_OFF;
+    search->lookup.entry = NULL;
+    if (entry != NULL && search->lookup.answered)
+        atomic_store_explicit(&entry->link, search->looked_link, memory_order_relaxed);
+    if (found != NULL && (entry == NULL || entry->fetched_us < found->fetched_us)) {
+        entry_unref(entry);
+        entry = found;
+    } else {
+        entry_unref(found);
+    }
+    if (entry != NULL && take(search, index, entry, standing))
+        return STEP_NEXT;
+    return fetch_part(search, index);
+}
+
+/* Fills a part that is missing: from memory, else from Redis, else by an ask. STEP_NEXT when memory had it, STEP_DONE
+ * when the answer is an error. */
+static enum step_result fill_part(struct search *search, size_t index)
+{
+    const struct flow *flow = search->flow;
+    struct search_part *part = &search->parts[index];
+    part->collapsed = part->stored = false;
+    part->detail[0] = '\0';
+    part->reason = FORWARD_URI_MISS;
+    key_make(&part->key, flow->options.key_prefix, search->schema, search->query.canonical,
+             search->plan.windows[index]);
+    struct entry *entry = memory_get(flow->parts.memory, buf_slice(&part->key));
+    enum standing standing = entry != NULL ? standing_of(search, entry) : STANDING_UNSURE;
+    bool look = standing == STANDING_UNSURE && flow->shared != NULL && !search->directives.no_cache &&
+                shared_is_there(flow->shared);
+    if (look) {
+        entry_unref(entry); /* the lookup's end takes it again */
+        return look_for(search, index);
+    }
+    if (entry != NULL && take(search, index, entry, standing))
+        return STEP_NEXT;
+    return fetch_part(search, index);
+}
+
 enum step_result step_gather(struct search *search)
 {
     enum step_result result = STEP_NEXT;
-    if (search->asked) {
+    if (search->looking) {
+        search->looking = false;
+        result = take_found(search);
+    } else if (search->asked) {
         search->asked = false;
         result = take_answer(search);
     } else {

@@ -205,17 +205,24 @@ struct provenance {
     const struct search_part *forwarded; /* the first part that was not a hit; NULL: a hit */
     bool collapsed, stored;
     int64_t age_us;
+    int64_t left;       /* seconds of the ttl, of the part that has least; below 0 when it is long stale */
+    bool stale;         /* one of the parts is past its ttl */
     const char *detail; /* why something stale is served; NULL: nothing is, or the request asked for it */
 };
 
 static void trace(const struct search *search, struct provenance *provenance)
 {
-    *provenance = (struct provenance){.stored = true};
+    *provenance = (struct provenance){.stored = true, .left = INT64_MAX};
     for (size_t i = 0; i < search->part_count; i++) {
         const struct search_part *part = &search->parts[i];
         int64_t age_us = entry_age(part->entry, search->now_us);
+        int64_t ttl_us = entry_ttl(part->entry, search->flow->options.ttl_us);
+        int64_t left = ttl_us / CLOCK_SECOND - age_us / CLOCK_SECOND; /* so that it adds up with Age */
         if (age_us > provenance->age_us)
             provenance->age_us = age_us;
+        if (left < provenance->left)
+            provenance->left = left;
+        provenance->stale |= age_us >= ttl_us;
         if (part->detail[0] != '\0')
             provenance->detail = part->detail;
         if (part->reason == FORWARD_NONE)
@@ -233,15 +240,14 @@ static void say_provenance(struct search *search, const struct provenance *prove
     struct buf *fields = &search->exchange->answer.fields;
     int64_t age = provenance->age_us / CLOCK_SECOND;
     int64_t ttl = search->flow->options.ttl_us / CLOCK_SECOND;
-    bool stale = provenance->age_us >= search->flow->options.ttl_us;
     buf_add_text(fields, "Age: ");
     buf_add_integer(fields, age);
     buf_add_text(fields, "\r\nCache-Control: private, max-age=");
-    buf_add_integer(fields, stale ? 0 : ttl);
+    buf_add_integer(fields, provenance->stale ? 0 : ttl);
     buf_add_text(fields, "\r\nCache-Status: nexgate; ");
     if (provenance->forwarded == NULL) {
         buf_add_text(fields, "hit; ttl=");
-        buf_add_integer(fields, ttl - age);
+        buf_add_integer(fields, provenance->left);
         if (provenance->detail != NULL) {
             buf_add_text(fields, "; detail=");
             buf_add_text(fields, provenance->detail);
@@ -260,7 +266,7 @@ static void say_provenance(struct search *search, const struct provenance *prove
 
 static void note_outcome(struct search *search, const struct provenance *provenance)
 {
-    if (provenance->forwarded == NULL && provenance->age_us >= search->flow->options.ttl_us)
+    if (provenance->forwarded == NULL && provenance->stale)
         search_outcome(search, OUTCOME_STALE);
     else if (provenance->forwarded == NULL)
         search_outcome(search, OUTCOME_HIT);

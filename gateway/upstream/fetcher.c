@@ -46,7 +46,9 @@ static bool answer_from_memory(struct fetcher *fetcher, struct ask *ask)
     const struct refusal *refusal =
         ask->anew || ask->doubting ? NULL : refusals_find(fetcher->refusals, ask->key, now_us);
 
-    if (refusal == NULL)
+    bool outdated = refusal != NULL && refusal->until_us - fetcher->options.negative_ttl_us <= ask->purged_us;
+
+    if (refusal == NULL || outdated)
         return false;
     const struct landing landing = {.verdict = ASK_BAD_QUERY,
                                     .status = refusal->status,

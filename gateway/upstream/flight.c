@@ -46,7 +46,7 @@ bool flight_takes(const struct flight *flight, const struct ask *ask)
     /* An ask of after the landing has seen the store with the landing's window in it, and was not content. */
     if (flight->state == FLIGHT_LANDED && ask->came_us > flight->landed_us)
         return false;
-    return !ask->anew || flight->started_us > ask->came_us;
+    return flight->started_us > ask->purged_us && (!ask->anew || flight->started_us > ask->came_us);
 }
 
 void flight_board(struct flight *flight, struct ask *ask)

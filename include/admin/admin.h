@@ -5,7 +5,7 @@
 #define NEXGATE_ADMIN_ADMIN_H
 
 #include "base/metrics.h"
-#include "cache/memory.h"
+#include "cache/coherence.h"
 #include "client/roster.h"
 #include "flow/flow.h"
 #include "upstream/fetcher.h"
@@ -23,6 +23,9 @@ struct admin_parts {
     const char *url;                                  /* Nexudus's base */
     int64_t budget, budget_interval_us, memory_bytes; /* as configured, for who reads the page */
     const struct schema_set *schemas;
+    struct coherence *coherence; /* purges go by it, */
+    struct mailbox *mailbox;     /* their answers come by this one, of the main thread */
+    struct slice key_prefix;
     struct roster *roster;
     const char *version;
 };

@@ -108,6 +108,18 @@
     ROW(STORE_BYTES, "nexgate_store_bytes", "", GAUGE, "Bytes held by the memory store, overhead included.") \
     ROW(STORE_ENTRIES, "nexgate_store_entries", "", GAUGE, "Windows held by the memory store.") \
     ROW(STORE_EVICTIONS, "nexgate_store_evictions_total", "", COUNTER, "Windows evicted to make room.") \
+    ROW(PURGES, "nexgate_purges_total", "", COUNTER, "Purges applied here, whoever ordered them.") \
+    ROW(SHARED_HITS, "nexgate_shared_lookups_total", "result=\"hit\"", COUNTER, "Lookups in Redis for windows that memory did not have, by what was found.") \
+    ROW(SHARED_MISSES, "nexgate_shared_lookups_total", "result=\"miss\"", COUNTER, "Lookups in Redis for windows that memory did not have, by what was found.") \
+    ROW(SHARED_FAILED, "nexgate_shared_failures_total", "", COUNTER, "Lookups and stores that Redis did not answer, or not in time.") \
+    ROW(SHARED_MALFORMED, "nexgate_shared_malformed_total", "", COUNTER, "Values found in Redis that are no windows of this version, and were deleted.") \
+    ROW(SHARED_PURGED, "nexgate_shared_purged_total", "", COUNTER, "Windows found in Redis that were purged, and so not used.") \
+    ROW(SHARED_STORES, "nexgate_shared_stores_total", "result=\"stored\"", COUNTER, "Windows written to Redis, and those that were older than what is there.") \
+    ROW(SHARED_OLDER, "nexgate_shared_stores_total", "result=\"older\"", COUNTER, "Windows written to Redis, and those that were older than what is there.") \
+    ROW(SHARED_STORED_BYTES, "nexgate_shared_stored_bytes_total", "", COUNTER, "Bytes of the windows written to Redis.") \
+    ROW(SHARED_INVALIDATIONS, "nexgate_shared_invalidations_total", "", COUNTER, "Windows that another gateway said it has stored.") \
+    ROW(SHARED_LINK, "nexgate_shared_link", "", GAUGE, "1 while refreshes and purges of the other gateways are heard.") \
+    ROW(SHARED_GATEWAYS, "nexgate_shared_gateways", "", GAUGE, "Gateways that share this Redis and prefix, this one included.") \
     ROW(LOOP_LAG, "nexgate_loop_lag_seconds", "", HISTOGRAM, "How late the event loops of the workers and the fetcher call a timer, twice a second.") \
     ROW(UPTIME, "nexgate_uptime_seconds", "", SECONDS, "Since the process began to serve.")
 /* clang-format on */

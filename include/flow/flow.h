@@ -5,12 +5,13 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
-#include "cache/memory.h"
+#include "cache/shared.h"
 #include "client/auth.h"
 #include "client/quota_desk.h"
 #include "flow/exchange.h"
 #include "flow/notable.h"
 #include "io/mailbox.h"
+#include "io/redis.h"
 #include "upstream/fetcher.h"
 
 struct flow_options {
@@ -29,11 +30,16 @@ struct flow_parts {
     const struct roster *roster;
     struct memory *memory;
     struct fetcher *fetcher;
-    struct mailbox *mailbox; /* of this worker's loop */
+    struct mailbox *mailbox;                                         /* of this worker's loop */
+    struct loop *loop;                                               /* this worker's */
+    const struct redis_options *redis_options, *quota_redis_options; /* NULL: no Redis; NULL: the same for counters */
+    struct redis *redis;                                             /* on this worker's loop; NULL: none */
+    struct redis *quota_redis;                                       /* the same, or another one for counters */
     struct log *log;
     struct counters *counters; /* this worker's */
     struct notable *notable;
-    struct quota_desk *desk; /* this worker's; NULL: quotas are counted in process */
+    struct quota_desk *desk;              /* this worker's; NULL: quotas are counted in process */
+    const struct shared_options *sharing; /* with whom windows are shared; its loop and Redis are this worker's */
 };
 
 struct flow;

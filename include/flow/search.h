@@ -10,25 +10,12 @@
 #include "flow/page_memo.h"
 #include "flow/problem.h"
 #include "flow/query_memo.h"
+#include "flow/search_part.h"
 #include "search/key.h"
 
-/* Why a window was not served from the store; the order is the one in which a page of two windows reports them. */
-enum forward_reason { FORWARD_NONE, FORWARD_REQUEST, FORWARD_STALE, FORWARD_URI_MISS };
-
 enum {
-    FLOW_POOL_MAX = 64, /* searches kept for use again */
-    SEARCH_DETAIL_MAX = 48,
+    FLOW_POOL_MAX = 64,     /* searches kept for use again */
     SEARCH_CHARGES_MAX = 16 /* more flights than the caps and disagreements of one request can cause */
-};
-
-/* One of the windows that a page lies in. */
-struct search_part {
-    struct buf key;
-    struct entry *entry;    /* a reference of ours; NULL until it is gathered */
-    struct entry *fallback; /* a reference of ours: what may be served should the fetch fail; NULL: nothing */
-    enum forward_reason reason;
-    bool collapsed, stored;         /* of the forward */
-    char detail[SEARCH_DETAIL_MAX]; /* why something stale is served; "" when nothing is */
 };
 
 struct search {
@@ -59,6 +46,10 @@ struct search {
     int64_t patience_us; /* what the client is willing to wait; -1: it did not say */
     int64_t granted_us;  /* what it was granted; -1: nothing was decided by it */
 
+    struct shared_lookup lookup; /* in Redis, under way */
+    bool looking;                /* its answer was not looked at yet */
+    unsigned looked_link;        /* memory's link when it began */
+
     struct ask ask;            /* the question under way */
     bool asked;                /* it was given away, and its answer was not looked at yet */
     size_t asked_part;         /* which part it is for */
@@ -85,6 +76,7 @@ struct flow {
     struct auth *auth;
     struct query_memo *query_memo;
     struct page_memo *page_memo;
+    struct shared *shared; /* NULL: with nobody */
     struct search *pool;
     size_t pooled;              /* of these */
     uint64_t searches, sampled; /* so far, and at the last sample of what is asked, */

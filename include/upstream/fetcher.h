@@ -45,14 +45,15 @@ struct ask {
     struct slice key;
     struct slice canonical;
     struct window window;
-    int64_t came_us; /* when the request came */
-    bool anew;       /* joins only a flight whose call started after came_us */
-    bool doubting;   /* a refusal of this query that is remembered will not do */
-    bool store;      /* false: no-store. A flight is stored when anybody in it wants that */
-    bool background; /* nobody waits: its flight goes after all that somebody waits for */
-    uint64_t client; /* whose turn a new flight takes: any number that is this client's alone, */
-    int64_t weight;  /* and its share of the budget, from 1; both unused in the background */
-    bool impatient;  /* waits in the queue for `patience_us` at most, not for max_wait */
+    int64_t came_us;   /* when the request came */
+    int64_t purged_us; /* joins only a flight whose call started after that: what it covers was purged then */
+    bool anew;         /* joins only a flight whose call started after came_us */
+    bool doubting;     /* a refusal of this query that is remembered will not do */
+    bool store;        /* false: no-store. A flight is stored when anybody in it wants that */
+    bool background;   /* nobody waits: its flight goes after all that somebody waits for */
+    uint64_t client;   /* whose turn a new flight takes: any number that is this client's alone, */
+    int64_t weight;    /* and its share of the budget, from 1; both unused in the background */
+    bool impatient;    /* waits in the queue for `patience_us` at most, not for max_wait */
     int64_t patience_us;
     bool (*on_charge)(struct ask *ask); /* fetcher's thread: pays for a new flight; false refuses it */
     void (*on_refund)(struct ask *ask); /* fetcher's thread: gives that back */

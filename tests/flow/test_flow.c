@@ -106,11 +106,17 @@ static void build_flow(struct house *house, int64_t stale_while_revalidate_us, i
         .window = WINDOW,
         .query_max = 8192,
     };
-    const struct flow_parts parts = {house->clock,   house->schemas,
-                                     house->roster,  house->memory,
-                                     house->fetcher, house->mailbox,
-                                     house->log,     metrics_block(house->metrics),
-                                     house->notable, NULL};
+    const struct flow_parts parts = {
+        .clock = house->clock,
+        .schemas = house->schemas,
+        .roster = house->roster,
+        .memory = house->memory,
+        .fetcher = house->fetcher,
+        .mailbox = house->mailbox,
+        .log = house->log,
+        .counters = metrics_block(house->metrics),
+        .notable = house->notable,
+    };
     flow_free(house->flow);
     house->flow = flow_new(&options, &parts);
 }

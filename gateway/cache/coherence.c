@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+/* The channel, the register and the log. Messages, words separated by one blank:
+ *
+ *   S ID MARK KEY           a window was stored in Redis: older copies are to be dropped
+ *   P NUMBER SOFT ID HEAD   a purge
+ *   C NUMBER KNOWN ID       it was applied by ID, which knew purges up to KNOWN before (0: this one)
+ *   L ID                    ID leaves
+ *
+ * The memory's link is up while the channel is heard and the log was read after it could be heard, so that no purge was
+ * missed. Must not know how a window is written. */
+#include "cache/coherence_purge.h"
+
+#include "base/codec.h"
+#include "base/random.h"
+#include "base/units.h"
+
+#include <assert.h>
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    SWEEP_STEPS = 256,      /* entries of a shard at a time */
+    CALL_TIMEOUT_MS = 2000, /* these calls are nobody's to wait for, and worth waiting for */
+    BEAT_MS = 2000,
+    SYNC_RETRY_MS = 200,
+    RECENT_S = 60 /* purges found in the log that somebody may still wait to hear confirmed */
+};
+
+/* KEYS: purges, gateways. ARGV: id, ms of being there. Answers the last purge's number, the time, and who was there
+ * when, both in ms. */
+static const struct redis_script beat_script = {
+    "beat", "local t = redis.call('TIME')\n"
+            "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+            "redis.call('ZADD', KEYS[2], string.format('%.0f', now), ARGV[1])\n"
+            "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now - ARGV[2]))\n"
+            "redis.call('PEXPIRE', KEYS[2], ARGV[2])\n"
+            "local answer = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')\n"
+            "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')\n"
+            "table.insert(answer, 1, string.format('%.0f', now))\n"
+            "table.insert(answer, 1, last[2] or '0')\n"
+            "return answer\n"};
+
+/* The same keys. Answers a number that is not less than any purge's so far, then the log: kind and head, number, … */
+static const struct redis_script sync_script = {
+    "sync", "local t = redis.call('TIME')\n"
+            "local now = t[1] * 1000000 + t[2]\n"
+            "local answer = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf', 'WITHSCORES')\n"
+            "if #answer > 0 then now = math.max(now, tonumber(answer[#answer])) end\n"
+            "table.insert(answer, 1, string.format('%.0f', now))\n"
+            "return answer\n"};
+
+/* ARGV: id, channel. */
+static const struct redis_script leave_script = {"leave", "redis.call('ZREM', KEYS[2], ARGV[1])\n"
+                                                          "return redis.call('PUBLISH', ARGV[2], 'L ' .. ARGV[1])\n"};
+
+bool coherence_number(struct slice text, int64_t *number)
+{
+    return units_integer(text, number);
+}
+
+void coherence_run(struct coherence *coherence, struct redis_call *call, const struct redis_script *script,
+                   const struct slice *arguments, size_t count)
+{
+    call->script = script;
+    call->key_count = 2;
+    call->argument_count = 2 + count;
+    call->arguments[0] = slice_of(coherence->purges_key);
+    call->arguments[1] = slice_of(coherence->gateways_key);
+    call->key = call->arguments[0];
+    call->timeout_us = CALL_TIMEOUT_MS * CLOCK_MILLISECOND;
+    for (size_t i = 0; i < count; i++)
+        call->arguments[2 + i] = arguments[i];
+    coherence->options.redis->start(coherence->options.redis, call);
+}
+
+/* What nobody waits for. */
+
+struct saying {
+    struct redis_call call;
+    struct coherence *coherence;
+    struct saying *next;
+};
+
+static void on_said(struct redis_call *call)
+{
+    struct saying *saying = MEM_OUTER(call, struct saying, call);
+    struct saying **at = &saying->coherence->sayings;
+    while (*at != saying)
+        at = &(*at)->next;
+    *at = saying->next;
+    mem_free(saying);
+}
+
+static struct redis_call *new_saying(struct coherence *coherence)
+{
+    struct saying *saying = mem_new(sizeof(*saying));
+    saying->coherence = coherence;
+    saying->next = coherence->sayings;
+    coherence->sayings = saying;
+    saying->call.on_done = on_said;
+    return &saying->call;
+}
+
+void coherence_say(struct coherence *coherence, struct slice message)
+{
+    struct redis_call *call = new_saying(coherence);
+    call->timeout_us = CALL_TIMEOUT_MS * CLOCK_MILLISECOND;
+    call->argument_count = 3;
+    call->arguments[0] = slice_of("PUBLISH");
+    call->arguments[1] = slice_of(coherence->channel);
+    call->arguments[2] = message;
+    coherence->options.redis->start(coherence->options.redis, call);
+}
+
+/* Purges. */
+
+static void on_sweep(struct timer *timer)
+{
+    struct coherence *coherence = MEM_OUTER(timer, struct coherence, sweep_timer);
+    memory_sweep(coherence->options.memory, SWEEP_STEPS);
+    coherence->to_sweep -= coherence->to_sweep < SWEEP_STEPS ? coherence->to_sweep : SWEEP_STEPS;
+    if (coherence->to_sweep > 0)
+        timer_start(coherence->options.loop, timer, loop_now(coherence->options.loop) + CLOCK_MILLISECOND);
+}
+
+int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t number, bool soft)
+{
+    struct loop *loop = coherence->options.loop;
+    struct purges *purges = memory_purges(coherence->options.memory);
+    int64_t before = purges_known(purges);
+    if (!purges_add(purges, head, number, soft, loop_now(loop)))
+        return 0;
+    counters_add(coherence->counters, METRIC_PURGES, 1);
+    coherence->to_sweep = memory_stats(coherence->options.memory).entries;
+    timer_start(loop, &coherence->sweep_timer, loop_now(loop));
+    return before;
+}
+
+void coherence_learn(struct coherence *coherence, struct slice head, int64_t number, bool soft)
+{
+    char text[COHERENCE_ID_MAX + 64];
+    int64_t before = coherence_apply(coherence, head, number, soft);
+    if (coherence->options.redis == NULL)
+        return;
+    snprintf(text, sizeof(text), "C %" PRId64 " %" PRId64 " %s", number, before, coherence->id);
+    coherence_say(coherence, slice_of(text));
+}
+
+/* The log, read when the channel can be heard. */
+
+static void start_sync(struct coherence *coherence);
+
+static void on_sync_timer(struct timer *timer)
+{
+    start_sync(MEM_OUTER(timer, struct coherence, sync_timer));
+}
+
+static struct slice text_at(const struct redisReply *reply, size_t at)
+{
+    if (at >= reply->elements || reply->element[at]->type != REDIS_REPLY_STRING)
+        return slice_make("", 0);
+    return slice_make(reply->element[at]->str, (size_t)reply->element[at]->len);
+}
+
+/* One line of the log: 'h' or 's' and the head. */
+static void read_log_line(struct coherence *coherence, struct slice line, struct slice score, int64_t now)
+{
+    char text[32];
+    if (line.length < 2 || score.length == 0 || score.length >= sizeof(text))
+        return;
+    memcpy(text, score.at, score.length);
+    text[score.length] = '\0';
+    int64_t number = (int64_t)strtod(text, NULL); /* whole, below 2^53 */
+    struct slice head = slice_make(line.at + 1, line.length - 1);
+    if (number > now - RECENT_S * CLOCK_SECOND)
+        coherence_learn(coherence, head, number, line.at[0] == 's');
+    else
+        (void)coherence_apply(coherence, head, number, line.at[0] == 's');
+}
+
+static bool read_log(struct coherence *coherence, const struct redis_call *call)
+{
+    const struct redisReply *reply = call->reply;
+    int64_t now;
+    if (call->outcome != REDIS_ANSWERED || reply->type != REDIS_REPLY_ARRAY ||
+        !coherence_number(text_at(reply, 0), &now))
+        return false;
+    for (size_t i = 1; i + 1 < reply->elements; i += 2)
+        read_log_line(coherence, text_at(reply, i), text_at(reply, i + 1), now);
+    purges_know(memory_purges(coherence->options.memory), now, loop_now(coherence->options.loop));
+    return true;
+}
+
+static void on_sync(struct redis_call *call)
+{
+    struct coherence *coherence = MEM_OUTER(call, struct coherence, sync);
+    coherence->syncing = false;
+    if (!coherence->linked)
+        return;
+    if (!read_log(coherence, call)) {
+        timer_start(coherence->options.loop, &coherence->sync_timer,
+                    loop_now(coherence->options.loop) + SYNC_RETRY_MS * CLOCK_MILLISECOND);
+        return;
+    }
+    if (!memory_link_is_up(memory_link(coherence->options.memory)))
+        log_say(coherence->log, LOG_LEVEL_INFO, "in step with the other gateways: what they store and purge is heard");
+    memory_set_link(coherence->options.memory, true);
+    counters_set(coherence->counters, METRIC_SHARED_LINK, 1);
+    coherence_tell_purges(coherence);
+}
+
+static void start_sync(struct coherence *coherence)
+{
+    if (coherence->syncing || !coherence->linked)
+        return;
+    coherence->syncing = true;
+    coherence->sync = (struct redis_call){.on_done = on_sync};
+    coherence_run(coherence, &coherence->sync, &sync_script, NULL, 0);
+}
+
+static void on_link(void *context, bool up)
+{
+    struct coherence *coherence = context;
+    coherence->linked = up;
+    if (coherence->syncing)
+        coherence->options.redis->cancel(coherence->options.redis, &coherence->sync);
+    coherence->syncing = false;
+    timer_stop(coherence->options.loop, &coherence->sync_timer);
+    if (up) {
+        start_sync(coherence);
+        return;
+    }
+    if (memory_link_is_up(memory_link(coherence->options.memory)))
+        log_say(coherence->log, LOG_LEVEL_WARN, "out of step with the other gateways: memory serves nothing stale");
+    memory_set_link(coherence->options.memory, false);
+    counters_set(coherence->counters, METRIC_SHARED_LINK, 0);
+}
+
+/* The register. */
+
+/* It was there so long ago. */
+static void meet(struct coherence *coherence, struct slice id, int64_t ago_us)
+{
+    if (id.length == 0 || id.length >= COHERENCE_ID_MAX || slice_is(id, coherence->id))
+        return;
+    size_t i = 0;
+    while (i < coherence->gateway_count && !slice_is(id, coherence->gateways[i].id))
+        i++;
+    if (i == COHERENCE_GATEWAYS_MAX)
+        return;
+    struct gateway *gateway = &coherence->gateways[i];
+    if (i == coherence->gateway_count) {
+        snprintf(gateway->id, sizeof(gateway->id), "%.*s", (int)id.length, id.at);
+        coherence->gateway_count++;
+    }
+    gateway->seen_us = loop_now(coherence->options.loop) - ago_us;
+}
+
+static void part(struct coherence *coherence, size_t at)
+{
+    coherence_excuse(coherence, slice_of(coherence->gateways[at].id));
+    coherence->gateways[at] = coherence->gateways[--coherence->gateway_count];
+}
+
+static void part_by_id(struct coherence *coherence, struct slice id)
+{
+    for (size_t i = coherence->gateway_count; i > 0; i--) {
+        if (slice_is(id, coherence->gateways[i - 1].id))
+            part(coherence, i - 1);
+    }
+}
+
+static double score_at(const struct redisReply *reply, size_t at)
+{
+    char copied[32];
+    struct slice text = text_at(reply, at);
+    snprintf(copied, sizeof(copied), "%.*s", (int)text.length, text.at);
+    return strtod(copied, NULL);
+}
+
+static void on_beat(struct redis_call *call)
+{
+    struct coherence *coherence = MEM_OUTER(call, struct coherence, beat);
+    const struct redisReply *reply = call->reply;
+    coherence->beating = false;
+    if (call->outcome != REDIS_ANSWERED || reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
+        return;
+    double now_ms = score_at(reply, 1);
+    for (size_t i = 2; i + 1 < reply->elements; i += 2)
+        meet(coherence, text_at(reply, i), (int64_t)(now_ms - score_at(reply, i + 1)) * CLOCK_MILLISECOND);
+    int64_t gone_us = loop_now(coherence->options.loop) - COHERENCE_LIVE_MS * CLOCK_MILLISECOND;
+    for (size_t i = coherence->gateway_count; i > 0; i--) {
+        if (coherence->gateways[i - 1].seen_us < gone_us)
+            part(coherence, i - 1);
+    }
+    counters_set(coherence->counters, METRIC_SHARED_GATEWAYS, (int64_t)coherence->gateway_count + 1);
+    if (score_at(reply, 0) > (double)purges_known(memory_purges(coherence->options.memory)))
+        start_sync(coherence); /* it was not heard yet, or never will be */
+}
+
+static void on_beat_timer(struct timer *timer)
+{
+    struct coherence *coherence = MEM_OUTER(timer, struct coherence, beat_timer);
+    timer_start(coherence->options.loop, timer, loop_now(coherence->options.loop) + BEAT_MS * CLOCK_MILLISECOND);
+    if (coherence->beating || coherence->leaving)
+        return;
+    coherence->beating = true;
+    coherence->beat = (struct redis_call){.on_done = on_beat};
+    snprintf(coherence->numbers[0], sizeof(coherence->numbers[0]), "%d", COHERENCE_LIVE_MS);
+    const struct slice arguments[] = {slice_of(coherence->id), slice_of(coherence->numbers[0])};
+    coherence_run(coherence, &coherence->beat, &beat_script, arguments, 2);
+}
+
+/* The channel. */
+
+static void hear_stored(struct coherence *coherence, struct slice rest)
+{
+    struct slice id, mark;
+    uint8_t bytes[8];
+    uint64_t number = 0;
+    if (!slice_cut(&rest, ' ', &id) || !slice_cut(&rest, ' ', &mark) || rest.length == 0 ||
+        !codec_unhex(mark, bytes, sizeof(bytes)))
+        return;
+    if (slice_is(id, coherence->id))
+        return;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        number = number << 8 | bytes[i];
+    counters_add(coherence->counters, METRIC_SHARED_INVALIDATIONS, 1);
+    memory_invalidate(coherence->options.memory, rest, number);
+}
+
+static void hear_purge(struct coherence *coherence, struct slice rest)
+{
+    struct slice number_text, soft, id;
+    int64_t number;
+    if (!slice_cut(&rest, ' ', &number_text) || !slice_cut(&rest, ' ', &soft) || !slice_cut(&rest, ' ', &id) ||
+        rest.length == 0 || !coherence_number(number_text, &number) || number <= 0)
+        return;
+    meet(coherence, id, 0);
+    if (slice_is(id, coherence->id))
+        (void)coherence_apply(coherence, rest, number, slice_is(soft, "1"));
+    else
+        coherence_learn(coherence, rest, number, slice_is(soft, "1"));
+}
+
+static void hear_echo(struct coherence *coherence, struct slice rest)
+{
+    struct slice number, known;
+    struct echo *echo = &coherence->echoes[coherence->echo_count % COHERENCE_ECHOES];
+    if (!slice_cut(&rest, ' ', &number) || !slice_cut(&rest, ' ', &known) || rest.length == 0 ||
+        rest.length >= COHERENCE_ID_MAX || !coherence_number(number, &echo->number) ||
+        !coherence_number(known, &echo->known))
+        return;
+    snprintf(echo->id, sizeof(echo->id), "%.*s", (int)rest.length, rest.at);
+    coherence->echo_count++;
+    coherence_hear_echo(coherence, echo);
+}
+
+static void on_message(void *context, struct slice channel, struct slice message)
+{
+    struct coherence *coherence = context;
+    if (!slice_is(channel, coherence->channel) || message.length < 3 || message.at[1] != ' ')
+        return;
+    struct slice rest = slice_make(message.at + 2, message.length - 2);
+    switch (message.at[0]) {
+    case 'S':
+        hear_stored(coherence, rest);
+        return;
+    case 'P':
+        hear_purge(coherence, rest);
+        return;
+    case 'C':
+        hear_echo(coherence, rest);
+        return;
+    case 'L':
+        part_by_id(coherence, rest);
+        return;
+    default:
+        return; /* of a later version */
+    }
+}
+
+/* Birth and death. */
+
+static void name_all(struct coherence *coherence)
+{
+    uint64_t number;
+    random_secret(&number, sizeof(number));
+    snprintf(coherence->id, sizeof(coherence->id), "%.*s#%016" PRIx64, COHERENCE_NAME_MAX - 1, coherence->options.name,
+             number);
+    const char *prefix = coherence->prefix;
+    snprintf(coherence->channel, sizeof(coherence->channel), "%sbus", prefix);
+    /* Both in one slot of a cluster, wherever that is. */
+    snprintf(coherence->purges_key, sizeof(coherence->purges_key), "%s{gateways}:purges", prefix);
+    snprintf(coherence->gateways_key, sizeof(coherence->gateways_key), "%s{gateways}:live", prefix);
+}
+
+struct coherence *coherence_new(const struct coherence_options *options, struct log *log, struct counters *counters)
+{
+    struct coherence *coherence = mem_new(sizeof(*coherence));
+    coherence->options = *options;
+    coherence->log = log;
+    coherence->counters = counters;
+    coherence->mailbox = mailbox_new(options->loop, coherence);
+    if (coherence->mailbox == NULL) {
+        mem_free(coherence);
+        return NULL;
+    }
+    snprintf(coherence->prefix, sizeof(coherence->prefix), "%.*s", (int)options->prefix.length, options->prefix.at);
+    name_all(coherence);
+    coherence->beat_timer.on_timer = on_beat_timer;
+    coherence->sync_timer.on_timer = on_sync_timer;
+    coherence->sweep_timer.on_timer = on_sweep;
+    counters_set(counters, METRIC_SHARED_GATEWAYS, 1);
+    if (options->redis != NULL) {
+        memory_share(options->memory);
+        timer_start(options->loop, &coherence->beat_timer, loop_now(options->loop));
+    }
+    return coherence;
+}
+
+void coherence_leave(struct coherence *coherence)
+{
+    if (coherence->options.redis == NULL || coherence->leaving)
+        return;
+    coherence->leaving = true;
+    const struct slice arguments[] = {slice_of(coherence->id), slice_of(coherence->channel)};
+    coherence_run(coherence, new_saying(coherence), &leave_script, arguments, 2);
+}
+
+void coherence_free(struct coherence *coherence)
+{
+    if (coherence == NULL)
+        return;
+    struct redis *redis = coherence->options.redis;
+    mailbox_free(coherence->mailbox); /* opens what was not, so this goes first */
+    coherence_end_purges(coherence);
+    timer_stop(coherence->options.loop, &coherence->beat_timer);
+    timer_stop(coherence->options.loop, &coherence->sync_timer);
+    timer_stop(coherence->options.loop, &coherence->sweep_timer);
+    if (coherence->beating)
+        redis->cancel(redis, &coherence->beat);
+    if (coherence->syncing)
+        redis->cancel(redis, &coherence->sync);
+    while (coherence->sayings != NULL) {
+        struct saying *next = coherence->sayings->next;
+        redis->cancel(redis, &coherence->sayings->call);
+        mem_free(coherence->sayings);
+        coherence->sayings = next;
+    }
+    mem_free(coherence);
+}
+
+const char *coherence_channel(const struct coherence *coherence)
+{
+    return coherence->channel;
+}
+
+const char *coherence_name(const struct coherence *coherence)
+{
+    return coherence->id;
+}
+
+struct redis_feed_events coherence_events(struct coherence *coherence)
+{
+    return (struct redis_feed_events){on_message, on_link, coherence};
+}

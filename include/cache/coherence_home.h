@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of coherence. Private to cache/coherence*.c. */
+#ifndef NEXGATE_CACHE_COHERENCE_HOME_H
+#define NEXGATE_CACHE_COHERENCE_HOME_H
+
+#include "cache/coherence.h"
+
+enum {
+    COHERENCE_ID_MAX = COHERENCE_NAME_MAX + 20, /* name, '#', 16 hex digits */
+    COHERENCE_PREFIX_MAX = 256,
+    COHERENCE_ECHOES = 256,
+    COHERENCE_LIVE_MS = 15000 /* who was not heard of for so long is not there */
+};
+
+/* A gateway, ourselves not counted. */
+struct gateway {
+    char id[COHERENCE_ID_MAX];
+    int64_t seen_us;
+};
+
+/* A confirmation that was heard: it may come before we know our own purge's number. */
+struct echo {
+    int64_t number, known;
+    char id[COHERENCE_ID_MAX];
+};
+
+struct purging; /* coherence_purge.c */
+struct saying;  /* coherence.c */
+
+struct coherence {
+    struct coherence_options options;
+    struct log *log;
+    struct counters *counters;
+    struct mailbox *mailbox;
+    char id[COHERENCE_ID_MAX];
+    char prefix[COHERENCE_PREFIX_MAX];
+    char channel[COHERENCE_PREFIX_MAX + 16];
+    char purges_key[COHERENCE_PREFIX_MAX + 32], gateways_key[COHERENCE_PREFIX_MAX + 32];
+    struct redis_call beat, sync;
+    struct saying *sayings; /* under way, and nobody waits */
+    bool beating, syncing, leaving;
+    bool linked; /* the feed is up; memory's link is when the log was read, too */
+    struct timer beat_timer, sync_timer, sweep_timer;
+    size_t to_sweep;
+    struct gateway gateways[COHERENCE_GATEWAYS_MAX];
+    size_t gateway_count;
+    struct echo echoes[COHERENCE_ECHOES];
+    size_t echo_count; /* heard so far */
+    struct purging *purgings;
+    char numbers[4][24]; /* of the beat and the sync under way */
+};
+
+/* Learns of a purge: applies it here, and tells the others so where it came from them. */
+void coherence_learn(struct coherence *coherence, struct slice head, int64_t number, bool soft);
+
+/* The same without telling. Returns what was known before, 0 when this very purge was. */
+int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t number, bool soft);
+
+/* Says something on the channel that nobody waits for. */
+void coherence_say(struct coherence *coherence, struct slice message);
+
+/* Runs a script on the keys of purges and gateways. */
+void coherence_run(struct coherence *coherence, struct redis_call *call, const struct redis_script *script,
+                   const struct slice *arguments, size_t count);
+
+/* An integer of a message or a reply; false when it is none. */
+bool coherence_number(struct slice text, int64_t *number) MUST_CHECK;
+
+#endif

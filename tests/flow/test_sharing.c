@@ -1,0 +1,956 @@
+/* SPDX-License-Identifier: MIT */
+/* Two gateways and one Redis, all on one loop and a frozen clock: what one fetched is the other's hit, what one
+ * refreshed or purged the other does not serve, and every race between these is forced by holding calls, replies and
+ * messages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cache/coherence.h"
+#include "flow/flow.h"
+#include "flow/store.h"
+#include "puppet.h"
+#include "puppet_redis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { GATEWAYS = 2, ASKERS_MAX = 64, WINDOW = 20 };
+
+static const int64_t TTL = 60 * CLOCK_SECOND;
+static const int64_t STALE = 300 * CLOCK_SECOND;
+static const char KEY[] = "t:v1:webhooks:#20.0";
+
+/* One gateway. Nexudus, Redis, clock and loop are the street's. */
+struct house {
+    struct street *street;
+    struct metrics *metrics;
+    struct counters *counters;
+    struct memory *memory;
+    struct mailbox *mailbox;
+    struct puppet_redis redis;
+    size_t feed;
+    struct coherence *coherence;
+    struct shared_options sharing;
+    struct shared *shared;
+    struct store store;
+    struct fetcher *fetcher;
+    struct flow *flow;
+};
+
+struct asker {
+    struct exchange *exchange;
+    unsigned answers;
+};
+
+struct order {
+    struct purge_order purge;
+    unsigned answers;
+};
+
+struct street {
+    struct clock *clock;
+    struct loop *loop;
+    struct log *log;
+    struct puppet nexudus;
+    struct puppet_store store;
+    struct puppet_channels channels;
+    struct schema_set *schemas;
+    struct roster *roster;
+    struct house houses[GATEWAYS];
+    struct asker askers[ASKERS_MAX];
+    size_t asked;
+    char text[64 * 1024]; /* of the last answer: fields, empty line, body */
+};
+
+static void settle(struct street *street)
+{
+    puppet_settle(street->loop);
+}
+
+static void build(struct street *street, struct house *house, bool shares)
+{
+    static const struct fetcher_options options = {
+        .url = "https://nexudus.test",
+        .connect_timeout_us = 3 * CLOCK_SECOND,
+        .timeout_us = 10 * CLOCK_SECOND,
+        .budget_count = 1000,
+        .budget_interval_us = CLOCK_SECOND,
+        .max_wait_us = 5 * CLOCK_SECOND,
+        .queue = 1000,
+        .retry_after_max_us = 10 * CLOCK_SECOND,
+        .negative_ttl_us = 5 * CLOCK_SECOND,
+        .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
+    };
+    const struct flow_options flow = {
+        .key_prefix = SLICE("t:"),
+        .ttl_us = TTL,
+        .stale_while_revalidate_us = STALE,
+        .stale_if_error_us = STALE,
+        .window = WINDOW,
+        .query_max = 8192,
+    };
+    house->street = street;
+    house->metrics = metrics_new();
+    house->counters = metrics_block(house->metrics);
+    house->memory = memory_new(8 << 20);
+    house->mailbox = mailbox_new(street->loop, house);
+    puppet_redis_init(&house->redis, &street->store, street->loop);
+    char name[16];
+    snprintf(name, sizeof(name), "house-%zu", (size_t)(house - street->houses));
+    const struct coherence_options coherence = {.loop = street->loop,
+                                                .redis = shares ? &house->redis.redis : NULL,
+                                                .memory = house->memory,
+                                                .prefix = SLICE("t:"),
+                                                .name = name,
+                                                .lifetime_us = TTL + STALE};
+    house->coherence = coherence_new(&coherence, street->log, house->counters);
+    const struct redis_feed_events events = coherence_events(house->coherence);
+    house->feed = puppet_channels_subscribe(&street->channels, &events);
+    house->sharing = (struct shared_options){.loop = street->loop,
+                                             .redis = &house->redis.redis,
+                                             .memory = house->memory,
+                                             .channel = coherence_channel(house->coherence),
+                                             .name = coherence_name(house->coherence),
+                                             .ttl_us = TTL,
+                                             .stale_us = STALE};
+    house->shared = shared_new(&house->sharing, street->log, house->counters);
+    store_init(&house->store, house->memory, house->shared);
+    const struct fetcher_cache cache = store_cache(&house->store);
+    house->fetcher =
+        fetcher_new(street->loop, &street->nexudus.transport, &options, &cache, street->log, house->counters);
+    const struct flow_parts parts = {
+        .clock = street->clock,
+        .schemas = street->schemas,
+        .roster = street->roster,
+        .memory = house->memory,
+        .fetcher = house->fetcher,
+        .mailbox = house->mailbox,
+        .loop = street->loop,
+        .redis = &house->redis.redis,
+        .sharing = &house->sharing,
+        .log = street->log,
+        .counters = house->counters,
+    };
+    house->flow = flow_new(&flow, &parts);
+}
+
+static int set_up(void **state)
+{
+    struct street *street = mem_new(sizeof(*street));
+    struct complaints none;
+    struct client_policy policy = {.weight = 1};
+    struct scope scope = {.all = true};
+    uint8_t digest[1][HASH_SHA256_BYTES];
+    char why[128];
+    complaints_init(&none);
+    street->clock = clock_new();
+    clock_freeze(street->clock);
+    street->loop = loop_new(street->clock);
+    street->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, street->clock);
+    puppet_init(&street->nexudus, street->loop);
+    street->nexudus.total_items = 45;
+    puppet_store_init(&street->store, street->clock);
+    puppet_channels_init(&street->channels, &street->store, street->loop);
+    street->schemas = schema_set_new();
+    assert_true(schema_set_add(street->schemas, schema_builtin_webhooks(), "built in", &none));
+    street->roster = roster_new();
+    hash_sha256(slice_of("free"), digest[0]);
+    assert_true(roster_add(street->roster, slice_of("free"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
+                           &policy, why, sizeof(why)));
+    for (size_t i = 0; i < GATEWAYS; i++)
+        build(street, &street->houses[i], true);
+    for (size_t i = 0; i < GATEWAYS; i++)
+        puppet_channels_link(&street->channels, street->houses[i].feed, true);
+    settle(street);
+    clock_move(street->clock, 3 * CLOCK_SECOND); /* so that everything is after the links came up, and they have met */
+    settle(street);
+    complaints_free(&none);
+    *state = street;
+    return 0;
+}
+
+static void take_down(struct house *house)
+{
+    fetcher_free(house->fetcher);
+    settle(house->street);
+    flow_free(house->flow);
+    shared_free(house->shared);
+    coherence_free(house->coherence);
+    settle(house->street);
+    puppet_redis_free(&house->redis);
+    mailbox_free(house->mailbox);
+    memory_free(house->memory);
+    metrics_free(house->metrics);
+}
+
+static int tear_down(void **state)
+{
+    struct street *street = *state;
+    for (size_t i = 0; i < GATEWAYS; i++)
+        street->houses[i].redis.is_held = false;
+    settle(street);
+    for (size_t i = 0; i < street->asked; i++) {
+        exchange_reset(street->askers[i].exchange);
+        exchange_free(street->askers[i].exchange);
+    }
+    for (size_t i = 0; i < GATEWAYS; i++)
+        puppet_channels_link(&street->channels, street->houses[i].feed, false);
+    puppet_channels_free(&street->channels);
+    for (size_t i = 0; i < GATEWAYS; i++)
+        take_down(&street->houses[i]);
+    roster_free(street->roster);
+    schema_set_free(street->schemas);
+    puppet_free(&street->nexudus);
+    puppet_store_free(&street->store);
+    loop_free(street->loop);
+    log_free(street->log);
+    clock_free(street->clock);
+    mem_free(street);
+    return 0;
+}
+
+static void on_answer(struct exchange *exchange)
+{
+    ((struct asker *)exchange->connection)->answers++;
+}
+
+/* Starts a search at a gateway. */
+static struct asker *begin(struct street *street, size_t at, const char *cache_control)
+{
+    assert_true(street->asked < ASKERS_MAX);
+    struct asker *asker = &street->askers[street->asked++];
+    struct exchange *exchange = exchange_new();
+    *asker = (struct asker){.exchange = exchange};
+    exchange->connection = asker;
+    exchange->on_answer = on_answer;
+    exchange->request = (struct request){
+        .method = METHOD_GET,
+        .method_text = SLICE("GET"),
+        .path = SLICE("/api/sys/webhooks"),
+        .query = SLICE("size=5"),
+        .api_key = SLICE("free"),
+        .cache_control = cache_control != NULL ? slice_of(cache_control) : slice_make(NULL, 0),
+        .came_us = clock_now(street->clock),
+    };
+    struct handler *handler = flow_handler(street->houses[at].flow);
+    if (handler->start(handler, exchange))
+        asker->answers++;
+    return asker;
+}
+
+static int read_answer(struct street *street, const struct asker *asker)
+{
+    const struct answer *answer = &asker->exchange->answer;
+    assert_int_equal(asker->answers, 1);
+    size_t length = (size_t)snprintf(street->text, sizeof(street->text), "%.*s\n", (int)answer->fields.length,
+                                     answer->fields.length > 0 ? answer->fields.bytes : "");
+    for (size_t i = 0; i < answer->body_count; i++) {
+        assert_true(length + answer->body[i].length < sizeof(street->text));
+        memcpy(street->text + length, answer->body[i].at, answer->body[i].length);
+        length += answer->body[i].length;
+    }
+    street->text[length] = '\0';
+    return answer->status;
+}
+
+/* A search that must be answered 200 with this status and this TotalItems. */
+static void expect(struct street *street, const struct asker *asker, const char *status, int total)
+{
+    char wanted[128];
+    assert_int_equal(read_answer(street, asker), 200);
+    snprintf(wanted, sizeof(wanted), "Cache-Status: nexgate; %s", status);
+    if (strstr(street->text, wanted) == NULL)
+        fail_msg("expected %s in\n%s", wanted, street->text);
+    snprintf(wanted, sizeof(wanted), "\"TotalItems\":%d", total);
+    if (strstr(street->text, wanted) == NULL)
+        fail_msg("expected %s in\n%s", wanted, street->text);
+}
+
+static void ask(struct street *street, size_t at, const char *cache_control, const char *status, int total)
+{
+    const struct asker *asker = begin(street, at, cache_control);
+    settle(street);
+    expect(street, asker, status, total);
+}
+
+static void move_seconds(struct street *street, int64_t seconds)
+{
+    clock_move(street->clock, seconds * CLOCK_SECOND);
+    settle(street);
+}
+
+static int64_t count(const struct street *street, size_t at, enum metric metric)
+{
+    return metrics_read(street->houses[at].metrics, metric);
+}
+
+static void on_purged(struct purge_order *purge)
+{
+    MEM_OUTER(purge, struct order, purge)->answers++;
+}
+
+static struct order *order_purge(struct street *street, size_t at, const char *head, bool soft)
+{
+    struct order *order = mem_new(sizeof(*order));
+    struct house *house = &street->houses[at];
+    order->purge.head_length = strlen(head);
+    memcpy(order->purge.head, head, order->purge.head_length);
+    order->purge.soft = soft;
+    order->purge.reply_to = house->mailbox;
+    order->purge.on_done = on_purged;
+    coherence_purge(house->coherence, &order->purge);
+    return order;
+}
+
+static bool names(const struct buf *names, const char *expected)
+{
+    return slice_is(buf_slice(names), expected);
+}
+
+static void end_order(struct order *order)
+{
+    buf_free(&order->purge.confirmed);
+    buf_free(&order->purge.silent);
+    mem_free(order);
+}
+
+/* A purge that all confirm at once. */
+static void purge(struct street *street, size_t at, const char *head, bool soft)
+{
+    clock_move(street->clock, 1);
+    struct order *order = order_purge(street, at, head, soft);
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    assert_true(order->purge.told);
+    assert_true(names(&order->purge.silent, ""));
+    assert_true(names(&order->purge.confirmed, at == 0 ? "house-0\nhouse-1\n" : "house-1\nhouse-0\n"));
+    end_order(order);
+    clock_move(street->clock, 1);
+}
+
+static struct puppet_redis *redis_of(struct street *street, size_t at)
+{
+    return &street->houses[at].redis;
+}
+
+/* The shared store. */
+
+static void what_one_fetched_is_the_others_hit(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+    move_seconds(street, 10);
+    ask(street, 1, NULL, "hit; ttl=50\r", 45);
+    assert_non_null(strstr(street->text, "Age: 10\r"));
+    uint64_t calls = redis_of(street, 1)->calls;
+    ask(street, 1, NULL, "hit; ttl=50\r", 45);
+    assert_int_equal(redis_of(street, 1)->calls, calls); /* from memory now */
+    assert_int_equal(street->nexudus.searches, 1);
+    assert_int_equal(count(street, 1, METRIC_SHARED_HITS), 1);
+    assert_int_equal(count(street, 0, METRIC_SHARED_STORES), 1);
+}
+
+static void a_clock_that_is_ahead_makes_nothing_fresher(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+    /* As if its writer's clock were an hour ahead: the header says so, and the checksum agrees. */
+    struct slice value = puppet_store_peek(&street->store, KEY);
+    char *bytes = (char *)(uintptr_t)value.at;
+    int64_t wall_us;
+    memcpy(&wall_us, bytes + 24, 8);
+    assert_int_equal(wall_us, clock_wall(street->clock));
+    wall_us += 3600 * CLOCK_SECOND;
+    memcpy(bytes + 24, &wall_us, 8);
+    struct hash128 sum = hash_open(slice_make(bytes, value.length - 16));
+    memcpy(bytes + value.length - 16, &sum.low, 8);
+    memcpy(bytes + value.length - 8, &sum.high, 8);
+    move_seconds(street, 25);
+    ask(street, 1, NULL, "hit; ttl=35\r", 45);
+    assert_int_equal(street->nexudus.searches, 1);
+}
+
+static void equal_lookups_are_one_command(void **state)
+{
+    struct street *street = *state;
+    struct asker *askers[5];
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    redis_of(street, 1)->is_held = true;
+    uint64_t calls = redis_of(street, 1)->calls;
+    for (size_t i = 0; i < 5; i++)
+        askers[i] = begin(street, 1, NULL);
+    settle(street);
+    assert_int_equal(redis_of(street, 1)->calls, calls + 1);
+    puppet_redis_release(redis_of(street, 1));
+    settle(street);
+    for (size_t i = 0; i < 5; i++)
+        expect(street, askers[i], "hit; ttl=60\r", 45);
+}
+
+static void a_redis_that_is_slow_or_gone_costs_no_answer(void **state)
+{
+    struct street *street = *state;
+    redis_of(street, 0)->is_held = true;
+    struct asker *asker = begin(street, 0, NULL);
+    settle(street);
+    assert_int_equal(asker->answers, 0);
+    clock_move(street->clock, 20 * CLOCK_MILLISECOND);
+    settle(street);
+    expect(street, asker, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+    clock_move(street->clock, 5 * CLOCK_SECOND); /* the store is too late as well */
+    settle(street);
+    assert_int_equal(count(street, 0, METRIC_SHARED_FAILED), 2);
+    redis_of(street, 1)->is_away = true;
+    ask(street, 1, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+    assert_int_equal(street->nexudus.searches, 2);
+}
+
+static void what_is_no_window_is_replaced(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    char *bytes = (char *)(uintptr_t)puppet_store_peek(&street->store, KEY).at;
+    for (size_t bit = 8 * 8; bit < 30 * 8; bit += 3) { /* ages, clocks, lives: what the scripts read, too */
+        bytes = (char *)(uintptr_t)puppet_store_peek(&street->store, KEY).at;
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << bit % 8));
+        memory_remove(street->houses[1].memory, slice_of(KEY));
+        clock_move(street->clock, 1000);
+        if (street->asked >= ASKERS_MAX - 2)
+            break;
+        size_t searches = street->nexudus.searches;
+        ask(street, 1, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+        assert_int_equal(street->nexudus.searches, searches + 1);
+    }
+    assert_int_equal(count(street, 1, METRIC_SHARED_MALFORMED), count(street, 1, METRIC_SHARED_STORES));
+    memory_remove(street->houses[0].memory, slice_of(KEY));
+    ask(street, 0, NULL, "hit", 45);
+}
+
+static void a_value_of_another_kind_is_replaced(void **state)
+{
+    struct street *street = *state;
+    const struct slice list[] = {SLICE("HSET"), slice_of(KEY), SLICE("a"), SLICE("b")};
+    const struct slice plain[] = {SLICE("SET"), slice_of(KEY), SLICE("hello")};
+    puppet_reply_free(puppet_store_run(&street->store, list, 4));
+    ask(street, 0, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+    memory_remove(street->houses[1].memory, slice_of(KEY));
+    ask(street, 1, NULL, "hit", 45);
+    puppet_reply_free(puppet_store_run(&street->store, plain, 3));
+    memory_remove(street->houses[1].memory, slice_of(KEY));
+    ask(street, 1, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+    memory_remove(street->houses[0].memory, slice_of(KEY));
+    ask(street, 0, NULL, "hit", 45);
+}
+
+/* A window stored under another's key answers nothing. */
+static void a_foreign_window_answers_nothing(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    const struct slice copy[] = {SLICE("SET"), SLICE("t:v1:webhooks:WebHook_Active=true#20.0"),
+                                 puppet_store_peek(&street->store, KEY), SLICE("PX"), SLICE("60000")};
+    puppet_reply_free(puppet_store_run(&street->store, copy, 5));
+    struct asker *asker = begin(street, 1, NULL);
+    settle(street);
+    expect(street, asker, "hit", 45);
+    assert_int_equal(count(street, 1, METRIC_SHARED_MALFORMED), 0);
+    asker = &street->askers[street->asked++];
+    *asker = (struct asker){.exchange = exchange_new()};
+    asker->exchange->connection = asker;
+    asker->exchange->on_answer = on_answer;
+    asker->exchange->request = (struct request){.method = METHOD_GET,
+                                                .method_text = SLICE("GET"),
+                                                .path = SLICE("/api/sys/webhooks"),
+                                                .query = SLICE("WebHook_Active=true&size=5"),
+                                                .api_key = SLICE("free"),
+                                                .came_us = clock_now(street->clock)};
+    struct handler *handler = flow_handler(street->houses[1].flow);
+    assert_false(handler->start(handler, asker->exchange));
+    settle(street);
+    expect(street, asker, "fwd=uri-miss", 45);
+    assert_int_equal(count(street, 1, METRIC_SHARED_MALFORMED), 1);
+}
+
+/* Refreshes. */
+
+static void a_refresh_is_seen_by_the_other(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    street->nexudus.total_items = 46;
+    move_seconds(street, 1);
+    ask(street, 0, "no-cache", "fwd=request; fwd-status=200; stored\r", 46);
+    ask(street, 1, NULL, "hit; ttl=60\r", 46);
+    assert_int_equal(street->nexudus.searches, 2);
+    assert_int_equal(count(street, 1, METRIC_SHARED_INVALIDATIONS), 2);
+}
+
+static void a_lookup_under_way_brings_nothing_old_back(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    /* The other reads the old one, and before the reply is there hears that there is a newer one. */
+    street->channels.is_held = true;
+    struct asker *early = begin(street, 1, NULL);
+    loop_turn(street->loop);
+    street->nexudus.total_items = 46;
+    memory_invalidate(street->houses[1].memory, slice_of(KEY), 0);
+    settle(street);
+    expect(street, early, "hit", 45);
+
+    memory_remove(street->houses[1].memory, slice_of(KEY));
+    redis_of(street, 1)->is_held = true;
+    struct asker *late = begin(street, 1, NULL);
+    settle(street);
+    move_seconds(street, 0);
+    const struct asker *refresher = begin(street, 0, "no-cache");
+    /* What it would have been told before the refresh. */
+    struct slice before = puppet_store_peek(&street->store, KEY);
+    char *copy = mem_copy_text(before.at, before.length);
+    settle(street);
+    expect(street, refresher, "fwd=request", 46);
+    struct slice after = puppet_store_peek(&street->store, KEY);
+    char *fresh = mem_copy_text(after.at, after.length);
+    const struct slice back[] = {SLICE("SET"), slice_of(KEY), slice_make(copy, before.length), SLICE("PX"),
+                                 SLICE("360000")};
+    puppet_reply_free(puppet_store_run(&street->store, back, 5));
+    assert_true(puppet_redis_release_one(redis_of(street, 1))); /* runs: the old value is on its way */
+    const struct slice forth[] = {SLICE("SET"), slice_of(KEY), slice_make(fresh, after.length), SLICE("PX"),
+                                  SLICE("360000")};
+    puppet_reply_free(puppet_store_run(&street->store, forth, 5));
+    puppet_channels_release(&street->channels); /* and the word that there is a newer one overtakes it */
+    redis_of(street, 1)->is_held = false;
+    settle(street);
+    expect(street, late, "hit", 46);
+    ask(street, 1, NULL, "hit", 46);
+    mem_free(copy);
+    mem_free(fresh);
+}
+
+static void an_older_window_replaces_no_newer_one(void **state)
+{
+    struct street *street = *state;
+    street->nexudus.hold_searches = true;
+    const struct asker *slow = begin(street, 0, NULL);
+    settle(street);
+    const struct puppet_call *held = puppet_last(&street->nexudus);
+    move_seconds(street, 2);
+    const struct asker *quick = begin(street, 1, NULL);
+    settle(street);
+    street->nexudus.total_items = 46;
+    street->nexudus.oldest_access = 0; /* two logins, and both are good */
+    puppet_release_one(&street->nexudus, puppet_last(&street->nexudus));
+    settle(street);
+    expect(street, quick, "fwd=uri-miss", 46);
+    street->nexudus.total_items = 45;
+    puppet_release_one(&street->nexudus, held);
+    settle(street);
+    expect(street, slow, "fwd=uri-miss", 45); /* who waited for it is told what came */
+    assert_int_equal(count(street, 0, METRIC_SHARED_OLDER), 1);
+    ask(street, 0, NULL, "hit; ttl=60\r", 46);
+    ask(street, 1, NULL, "hit; ttl=60\r", 46);
+}
+
+/* The link. */
+
+static void cut_off_memory_serves_until_its_ttl_and_is_checked_after(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    redis_of(street, 1)->is_away = true;
+    street->nexudus.total_items = 46;
+    move_seconds(street, 10);
+    ask(street, 0, "no-cache", "fwd=request", 46);
+    ask(street, 1, NULL, "hit; ttl=50\r", 45); /* it cannot know */
+    move_seconds(street, 10);
+    redis_of(street, 1)->is_away = false;
+    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    settle(street);
+    ask(street, 1, NULL, "hit; ttl=50\r", 46); /* Redis was asked first */
+    uint64_t calls = redis_of(street, 1)->calls;
+    ask(street, 1, NULL, "hit; ttl=50\r", 46);
+    assert_int_equal(redis_of(street, 1)->calls, calls);
+}
+
+static void cut_off_memory_serves_nothing_stale_at_once(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    puppet_channels_link(&street->channels, street->houses[0].feed, false);
+    redis_of(street, 0)->is_away = true;
+    move_seconds(street, 61);
+    street->nexudus.total_items = 46;
+    ask(street, 0, NULL, "fwd=stale; fwd-status=200; stored\r", 46);
+    move_seconds(street, 61);
+    street->nexudus.is_dead = true;
+    ask(street, 0, NULL, "hit; ttl=-1; detail=\"stale-if-error: unreachable\"", 46); /* better than nothing */
+}
+
+/* Memory that was checked needs no second look, also where Redis has lost the window. */
+static void after_a_break_each_window_is_looked_up_once(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    puppet_channels_link(&street->channels, street->houses[0].feed, false);
+    puppet_channels_link(&street->channels, street->houses[0].feed, true);
+    settle(street);
+    puppet_store_flush(&street->store);
+    ask(street, 0, NULL, "hit; ttl=60\r", 45);
+    assert_int_equal(count(street, 0, METRIC_SHARED_MISSES), 2); /* the first search's own, and this one's */
+    uint64_t calls = redis_of(street, 0)->calls;
+    ask(street, 0, NULL, "hit; ttl=60\r", 45);
+    assert_int_equal(redis_of(street, 0)->calls, calls);
+    assert_int_equal(street->nexudus.searches, 1);
+}
+
+/* Purges. */
+
+static void a_purge_reaches_memory_and_redis_of_both(void **state)
+{
+    static const char *const heads[] = {"t:v1:", "t:v1:webhooks:", "t:v1:webhooks:#"};
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    for (size_t i = 0; i < 3; i++) {
+        ask(street, 1, NULL, "hit", 45 + (int)i);
+        ask(street, 0, NULL, "hit", 45 + (int)i);
+        street->nexudus.total_items++;
+        purge(street, i % 2, heads[i], false);
+        ask(street, 1, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 46 + (int)i);
+        ask(street, 0, NULL, "hit", 46 + (int)i);
+        assert_int_equal(street->nexudus.searches, 2 + i);
+    }
+    purge(street, 0, "t:v1:webhooks:WebHook_Active=true#", false);
+    purge(street, 0, "t:v1:coworkers:", false);
+    ask(street, 0, NULL, "hit", 48);
+    ask(street, 1, NULL, "hit", 48);
+    assert_int_equal(memory_stats(street->houses[0].memory).entries, 1);
+}
+
+static void a_purge_empties_memory_soon(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    purge(street, 0, "t:v1:", false);
+    assert_int_equal(memory_stats(street->houses[0].memory).entries, 0);
+    assert_int_equal(memory_stats(street->houses[1].memory).entries, 0);
+}
+
+static void a_soft_purge_makes_stale(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    move_seconds(street, 10);
+    purge(street, 1, "t:v1:", true);
+    street->nexudus.total_items = 46;
+    move_seconds(street, 5);
+    struct asker *asker = begin(street, 1, NULL); /* which had none: Redis gives it */
+    settle(street);
+    expect(street, asker, "hit; ttl=-5; detail=revalidating\r", 45);
+    assert_non_null(strstr(street->text, "Cache-Control: private, max-age=0\r"));
+    assert_non_null(strstr(street->text, "Age: 15\r"));
+    ask(street, 1, NULL, "hit; ttl=60\r", 46); /* the refresh has come */
+    ask(street, 0, NULL, "hit; ttl=60\r", 46);
+    assert_int_equal(street->nexudus.searches, 2);
+}
+
+static void a_soft_purge_leaves_something_for_an_outage(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    purge(street, 1, "t:v1:webhooks:", true);
+    street->nexudus.is_dead = true;
+    ask(street, 0, NULL, "hit; ttl=0; detail=revalidating\r", 45);
+    purge(street, 1, "t:v1:webhooks:", false);
+    struct asker *asker = begin(street, 0, NULL);
+    settle(street);
+    assert_int_equal(read_answer(street, asker), 503);
+}
+
+static void a_fetch_under_way_is_not_stored(void **state)
+{
+    struct street *street = *state;
+    street->nexudus.hold_searches = true;
+    const struct asker *before = begin(street, 0, NULL);
+    settle(street);
+    const struct puppet_call *held = puppet_last(&street->nexudus);
+    purge(street, 1, "t:v1:", false);
+    street->nexudus.total_items = 46;
+    const struct asker *after = begin(street, 0, NULL); /* must not join it */
+    settle(street);
+    assert_int_equal(street->nexudus.searches, 2);
+    puppet_release_one(&street->nexudus, puppet_last(&street->nexudus));
+    settle(street);
+    expect(street, after, "fwd=uri-miss; fwd-status=200; stored\r", 46);
+    street->nexudus.total_items = 45;
+    puppet_release_one(&street->nexudus, held);
+    settle(street);
+    expect(street, before, "fwd=uri-miss; fwd-status=200\r", 45);
+    street->nexudus.hold_searches = false;
+    ask(street, 0, NULL, "hit", 46);
+    ask(street, 1, NULL, "hit", 46);
+}
+
+static void a_landed_fetch_answers_nobody_after_a_purge(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    street->nexudus.total_items = 46;
+    purge(street, 0, "t:v1:webhooks:#", false);
+    ask(street, 0, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 46);
+}
+
+static void a_lookup_under_way_is_held_against_a_purge(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    redis_of(street, 1)->is_held = true;
+    const struct asker *early = begin(street, 1, NULL);
+    settle(street);
+    /* Its own purge: the lookup is still on its way when that is confirmed. */
+    street->nexudus.total_items = 46;
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    assert_int_equal(order->answers, 0); /* the other's confirmation is held like its lookup */
+    clock_move(street->clock, 1);
+    puppet_redis_release(redis_of(street, 1));
+    redis_of(street, 1)->is_held = false;
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    assert_true(names(&order->purge.silent, ""));
+    end_order(order);
+    expect(street, early, "fwd=uri-miss", 46);
+    ask(street, 1, NULL, "hit", 46);
+}
+
+static void a_store_under_way_is_held_against_a_purge(void **state)
+{
+    struct street *street = *state;
+    street->nexudus.hold_searches = true;
+    const struct asker *early = begin(street, 0, NULL);
+    settle(street);
+    redis_of(street, 0)->is_held = true;
+    street->nexudus.hold_searches = false;
+    puppet_release(&street->nexudus);
+    settle(street);
+    expect(street, early, "fwd=uri-miss; fwd-status=200; stored\r", 45);
+    assert_int_equal(puppet_redis_held(redis_of(street, 0)), 1); /* the store */
+    street->nexudus.total_items = 46;
+    clock_move(street->clock, 1);
+    struct order *order = order_purge(street, 1, "t:v1:", false);
+    settle(street);
+    puppet_redis_release(redis_of(street, 0)); /* now it is stored, after the purge */
+    redis_of(street, 0)->is_held = false;
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    end_order(order);
+    assert_non_null(puppet_store_peek(&street->store, KEY).at);
+    clock_move(street->clock, 1);
+    ask(street, 1, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 46);
+    assert_int_equal(count(street, 1, METRIC_SHARED_PURGED), 1);
+    ask(street, 0, NULL, "hit", 46);
+}
+
+static void who_does_not_confirm_is_named(void **state)
+{
+    struct street *street = *state;
+    redis_of(street, 1)->is_away = true; /* hears it, and cannot say so */
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    move_seconds(street, 9);
+    assert_int_equal(order->answers, 0);
+    move_seconds(street, 1);
+    assert_int_equal(order->answers, 1);
+    assert_true(order->purge.told);
+    assert_true(names(&order->purge.confirmed, "house-0\n"));
+    assert_true(names(&order->purge.silent, "house-1\n"));
+    end_order(order);
+}
+
+static void who_has_said_goodbye_is_not_waited_for(void **state)
+{
+    struct street *street = *state;
+    coherence_leave(street->houses[1].coherence);
+    settle(street);
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    assert_true(names(&order->purge.confirmed, "house-0\n"));
+    assert_true(names(&order->purge.silent, ""));
+    end_order(order);
+}
+
+static void who_has_died_is_not_waited_for_long(void **state)
+{
+    struct street *street = *state;
+    redis_of(street, 1)->is_away = true;
+    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    for (int i = 0; i < 20; i++)
+        move_seconds(street, 1);
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    assert_true(names(&order->purge.confirmed, "house-0\n"));
+    end_order(order);
+}
+
+static void a_purge_that_was_missed_is_in_the_log(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    street->nexudus.total_items = 46;
+    move_seconds(street, 1);
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    assert_int_equal(order->answers, 0);
+    ask(street, 1, NULL, "hit; ttl=59\r", 45);
+    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    settle(street);
+    assert_int_equal(order->answers, 1); /* it has read the log, and says so */
+    assert_true(names(&order->purge.silent, ""));
+    end_order(order);
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+}
+
+static void a_message_that_was_lost_is_noticed(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    street->channels.is_held = true;
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    assert_int_equal(order->answers, 0);
+    street->nexudus.total_items = 46;
+    move_seconds(street, 3); /* the beat tells of a number that was not heard */
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+    street->channels.is_held = false;
+    puppet_channels_release(&street->channels);
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    end_order(order);
+}
+
+static void without_redis_a_purge_is_local_and_told_later(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    redis_of(street, 0)->is_away = true;
+    puppet_channels_link(&street->channels, street->houses[0].feed, false);
+    move_seconds(street, 1);
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    street->nexudus.total_items = 46;
+    clock_move(street->clock, 1);
+    ask(street, 0, NULL, "fwd=uri-miss", 46); /* at once */
+    for (int i = 0; i < 30; i++) {
+        clock_move(street->clock, 100 * CLOCK_MILLISECOND);
+        settle(street);
+    }
+    assert_int_equal(order->answers, 1);
+    assert_false(order->purge.told);
+    assert_true(names(&order->purge.silent, "house-1\n"));
+    end_order(order);
+    redis_of(street, 0)->is_away = false;
+    ask(street, 1, NULL, "hit", 45);
+    puppet_channels_link(&street->channels, street->houses[0].feed, true);
+    settle(street);
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+}
+
+static void numbers_grow_though_redis_was_emptied(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    purge(street, 0, "t:v1:", false);
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    puppet_store_flush(&street->store);
+    street->store.skew_us = -3600 * CLOCK_SECOND; /* and its clock is put back */
+    street->nexudus.total_items = 46;
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+    ask(street, 0, NULL, "hit", 46);
+    street->nexudus.total_items = 47;
+    purge(street, 1, "t:v1:", false);
+    ask(street, 0, NULL, "fwd=uri-miss", 47);
+    ask(street, 1, NULL, "hit", 47);
+}
+
+static void a_gateway_alone_purges_alone(void **state)
+{
+    struct street *street = *state;
+    struct house *alone = mem_new(sizeof(*alone));
+    alone->street = street;
+    alone->metrics = metrics_new();
+    alone->memory = memory_new(1 << 20);
+    alone->mailbox = mailbox_new(street->loop, alone);
+    const struct coherence_options options = {
+        .loop = street->loop, .memory = alone->memory, .prefix = SLICE("t:"), .name = "alone", .lifetime_us = TTL};
+    alone->coherence = coherence_new(&options, street->log, metrics_block(alone->metrics));
+    assert_int_equal(memory_link(alone->memory), MEMORY_ALONE);
+    struct order *order = mem_new(sizeof(*order));
+    memcpy(order->purge.head, "t:v1:", 5);
+    order->purge.head_length = 5;
+    order->purge.reply_to = alone->mailbox;
+    order->purge.on_done = on_purged;
+    coherence_purge(alone->coherence, &order->purge);
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    assert_true(order->purge.told);
+    assert_true(names(&order->purge.confirmed, "alone\n"));
+    assert_int_equal(purges_known(memory_purges(alone->memory)), 1);
+    end_order(order);
+    coherence_free(alone->coherence);
+    mailbox_free(alone->mailbox);
+    memory_free(alone->memory);
+    metrics_free(alone->metrics);
+    mem_free(alone);
+}
+
+#define WITH_STREET(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STREET(what_one_fetched_is_the_others_hit),
+        WITH_STREET(a_clock_that_is_ahead_makes_nothing_fresher),
+        WITH_STREET(equal_lookups_are_one_command),
+        WITH_STREET(a_redis_that_is_slow_or_gone_costs_no_answer),
+        WITH_STREET(what_is_no_window_is_replaced),
+        WITH_STREET(a_value_of_another_kind_is_replaced),
+        WITH_STREET(a_foreign_window_answers_nothing),
+        WITH_STREET(a_refresh_is_seen_by_the_other),
+        WITH_STREET(a_lookup_under_way_brings_nothing_old_back),
+        WITH_STREET(an_older_window_replaces_no_newer_one),
+        WITH_STREET(cut_off_memory_serves_until_its_ttl_and_is_checked_after),
+        WITH_STREET(cut_off_memory_serves_nothing_stale_at_once),
+        WITH_STREET(after_a_break_each_window_is_looked_up_once),
+        WITH_STREET(a_purge_reaches_memory_and_redis_of_both),
+        WITH_STREET(a_purge_empties_memory_soon),
+        WITH_STREET(a_soft_purge_makes_stale),
+        WITH_STREET(a_soft_purge_leaves_something_for_an_outage),
+        WITH_STREET(a_fetch_under_way_is_not_stored),
+        WITH_STREET(a_landed_fetch_answers_nobody_after_a_purge),
+        WITH_STREET(a_lookup_under_way_is_held_against_a_purge),
+        WITH_STREET(a_store_under_way_is_held_against_a_purge),
+        WITH_STREET(who_does_not_confirm_is_named),
+        WITH_STREET(who_has_said_goodbye_is_not_waited_for),
+        WITH_STREET(who_has_died_is_not_waited_for_long),
+        WITH_STREET(a_purge_that_was_missed_is_in_the_log),
+        WITH_STREET(a_message_that_was_lost_is_noticed),
+        WITH_STREET(without_redis_a_purge_is_local_and_told_later),
+        WITH_STREET(numbers_grow_though_redis_was_emptied),
+        WITH_STREET(a_gateway_alone_purges_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
