@@ -61,6 +61,7 @@ struct street {
     struct puppet_channels channels;
     struct schema_set *schemas;
     struct roster *roster;
+    struct notable *notable;
     struct house houses[GATEWAYS];
     struct asker askers[ASKERS_MAX];
     size_t asked;
@@ -135,6 +136,7 @@ static void build(struct street *street, struct house *house, bool shares)
         .sharing = &house->sharing,
         .log = street->log,
         .counters = house->counters,
+        .notable = street->notable,
     };
     house->flow = flow_new(&flow, &parts);
 }
@@ -159,6 +161,7 @@ static int set_up(void **state)
     street->schemas = schema_set_new();
     assert_true(schema_set_add(street->schemas, schema_builtin_webhooks(), "built in", &none));
     street->roster = roster_new();
+    street->notable = notable_new();
     hash_sha256(slice_of("free"), digest[0]);
     assert_true(roster_add(street->roster, slice_of("free"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
                            &policy, why, sizeof(why)));
@@ -204,6 +207,7 @@ static int tear_down(void **state)
     for (size_t i = 0; i < GATEWAYS; i++)
         take_down(&street->houses[i]);
     roster_free(street->roster);
+    notable_free(street->notable);
     schema_set_free(street->schemas);
     puppet_free(&street->nexudus);
     puppet_store_free(&street->store);
