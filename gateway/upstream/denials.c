@@ -2,8 +2,6 @@
 /* A short table: a row is claimed once and never given back, as there are as many as entities. */
 #include "upstream/denials.h"
 
-#include "base/clock.h"
-
 static struct denial *find(const struct denials *denials, const struct schema *schema)
 {
     for (size_t i = 0; i < DENIALS_ENTITIES_MAX; i++) {
@@ -26,7 +24,12 @@ bool denials_add(struct denials *denials, const struct schema *schema, int64_t n
     if (row->lasts_us > DENIALS_LONGEST_MS * CLOCK_MILLISECOND)
         row->lasts_us = DENIALS_LONGEST_MS * CLOCK_MILLISECOND;
     row->until_us = now_us + row->lasts_us;
-    return is_new;
+    bool is_news = is_new && (!row->told || now_us - row->told_us >= DENIALS_NEWS_US);
+    if (is_news) {
+        row->told = true;
+        row->told_us = now_us;
+    }
+    return is_news;
 }
 
 bool denials_knows(const struct denials *denials, const struct schema *schema)

@@ -22,6 +22,10 @@
 
 #define FRESH_US (10 * CLOCK_SECOND) /* the age of a token that another one would be no better than */
 
+#define RENEWAL_MIN_US (30 * CLOCK_SECOND) /* what must be renewed sooner than that is renewed when it is wanted */
+#define LIFE_MIN_US (10 * CLOCK_SECOND)    /* a shorter life is not believed: it ends when the token is refused */
+#define CALM_US (300 * CLOCK_SECOND)       /* where no token was cut short for so long, all is well again */
+
 enum {
     CUT_SHORT_LOUD = 3, /* working tokens refused before their time, one after another */
     EXCUSES_MAX = 2     /* entities that may refuse an unproven token before it is the login that is doubted */
@@ -51,6 +55,8 @@ struct token {
     int64_t backoff_us; /* the last one's length; 0: nothing failed since a token worked */
     int64_t retry_at_us;
     int cut_short;           /* tokens in a row that worked and were refused before their time */
+    int64_t cut_us;          /* when a token was dropped last because it was refused, */
+    int64_t spacing_us;      /* and how long after that none is; 0: none was dropped yet */
     enum token_state told;   /* what the log was told last: TOKEN_GOOD when all is well */
     atomic_bool failing;     /* the last attempt failed */
     atomic_int failed_state; /* how, enum token_state */
@@ -238,9 +244,17 @@ static void keep_refresh_token(struct token *token, struct login_result *result)
     token->refresh_since_us = result->asked_us;
 }
 
+/* Ahead by 10 to 20 % of its life; its end where that is too soon. */
+static int64_t renewal_of(const struct token *token, int64_t lifetime_us)
+{
+    int64_t renew_us = token->expires_us - lifetime_us / 1000 * random_between(token->random, 100, 200);
+
+    return renew_us - token->taken_us < RENEWAL_MIN_US ? (int64_t)token->expires_us : renew_us;
+}
+
 static void take_grant(struct token *token, struct login_result *result)
 {
-    int64_t lifetime_us = result->grant.lifetime_us;
+    int64_t lifetime_us = result->grant.lifetime_us < LIFE_MIN_US ? LIFE_MIN_US : result->grant.lifetime_us;
 
     if (is_good(token))
         token->cut_short = 0; /* the one before lived as long as it should */
@@ -259,8 +273,9 @@ static void take_grant(struct token *token, struct login_result *result)
     token->excuses = 0;
     token->failing = false;
     token->expires_us = result->asked_us + lifetime_us;
-    token->renew_us = token->expires_us - lifetime_us / 1000 * random_between(token->random, 100, 200);
-    timer_start(token->loop, &token->alarm, token->renew_us);
+    token->renew_us = renewal_of(token, lifetime_us);
+    if (token->renew_us < token->expires_us)
+        timer_start(token->loop, &token->alarm, token->renew_us);
     log_write(token->log, LOG_LEVEL_INFO, "token taken",
               LOG_FIELDS(LOG_TEXT("grant", slice_of(result->by_refresh ? "refresh_token" : "password")),
                          LOG_NUMBER("lifetime_s", lifetime_us / CLOCK_SECOND)));
@@ -358,6 +373,22 @@ static enum token_blame blame(struct token *token, unsigned doubt)
     return fresh || token->proof == PROOF_REFUSED ? TOKEN_STOLEN : TOKEN_EXPIRED;
 }
 
+/* Whoever logs in again for each refusal hammers the identity service, be it that a rival takes each token away or that
+ * one query is refused whatever the token: the time between two grows to a minute, and meanwhile the search fails. */
+static bool may_drop(struct token *token)
+{
+    int64_t now_us = loop_now(token->loop);
+    bool is_first = token->spacing_us == 0 || now_us - token->cut_us >= CALM_US;
+
+    if (!is_first && now_us - token->cut_us < token->spacing_us)
+        return false;
+    token->spacing_us = is_first ? TOKEN_BACKOFF_FIRST_MS * CLOCK_MILLISECOND : token->spacing_us * 2;
+    if (token->spacing_us > TOKEN_BACKOFF_MAX_MS * CLOCK_MILLISECOND)
+        token->spacing_us = TOKEN_BACKOFF_MAX_MS * CLOCK_MILLISECOND;
+    token->cut_us = now_us;
+    return true;
+}
+
 static void note_refusal(struct token *token)
 {
     if (!token->worked) {
@@ -375,8 +406,8 @@ enum token_blame token_refused(struct token *token, uint64_t generation, unsigne
     if (generation != token->generation || token->authorization.length == 0)
         return TOKEN_OUTDATED;
     enum token_blame found = blame(token, doubt);
-    if (found == TOKEN_KEPT)
-        return found;
+    if (found == TOKEN_KEPT || (found == TOKEN_EXPIRED && !may_drop(token)))
+        return TOKEN_KEPT;
     if ((doubt & TOKEN_DOUBT_USUAL) == 0)
         note_refusal(token);
     drop_access_token(token);

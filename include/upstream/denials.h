@@ -5,6 +5,7 @@
 #ifndef NEXGATE_UPSTREAM_DENIALS_H
 #define NEXGATE_UPSTREAM_DENIALS_H
 
+#include "base/clock.h"
 #include "search/schema.h"
 
 enum {
@@ -17,14 +18,19 @@ struct denial {
     const struct schema *schema; /* NULL: this row and those behind it are free */
     int64_t lasts_us;            /* 0: forgotten */
     int64_t until_us;
+    bool told;
+    int64_t told_us; /* when it was news last */
 };
+
+/* What was news is none for so long, though searches be answered in between. */
+#define DENIALS_NEWS_US (600 * CLOCK_SECOND)
 
 /* All zero is an empty table. */
 struct denials {
     struct denial rows[DENIALS_ENTITIES_MAX];
 };
 
-/* True: it was not known, or has been answered since. */
+/* True: it is news. */
 bool denials_add(struct denials *denials, const struct schema *schema, int64_t now_us);
 
 bool denials_knows(const struct denials *denials, const struct schema *schema);

@@ -66,6 +66,7 @@ static void give_token(struct puppet_call *call, bool by_password)
     char body[256], refresh[64] = "";
 
     puppet->serial++;
+    puppet->used = 0;
     if (by_password)
         puppet->oldest_access = puppet->serial;
     puppet->refresh_alive = puppet->gives_refresh_tokens;
@@ -151,6 +152,8 @@ static void answer_search(struct puppet_call *call)
     int64_t size = number_after(call->url, "size=");
     struct buf body;
 
+    if (puppet->token_uses > 0 && puppet->used++ >= puppet->token_uses)
+        puppet->oldest_access = puppet->serial + 1;
     if (!is_welcome(call) || (puppet->denied != NULL && strstr(call->url, puppet->denied) != NULL)) {
         make_ready(call, &(struct puppet_answer){.status = 401});
         return;

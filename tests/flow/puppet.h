@@ -56,6 +56,7 @@ struct puppet {
     int64_t throttled_percent;       /* of the searches, at random: 409 with a Retry-After of a second */
     struct random random;
     const char *denied;             /* searches whose URL holds this are answered 401; NULL: none */
+    int64_t token_uses;             /* searches that a token is good for; 0: any number */
     int64_t total_items;            /* 3 */
     int64_t cap;                    /* largest page; 0: as asked */
     int64_t token_lifetime_seconds; /* 3600 */
@@ -65,6 +66,7 @@ struct puppet {
     struct puppet_script search_script, token_script; /* what is answered before anything else */
     unsigned serial;                                  /* of the last token: access-N, refresh-N */
     unsigned oldest_access;                           /* older ones are dead */
+    int64_t used;                                     /* searches with the last token */
     bool refresh_alive;                               /* of `serial` */
     int64_t expires_us;                               /* of the last token */
 };

@@ -642,6 +642,41 @@ static void an_entity_that_is_refused_first_of_all_holds_others_up_once(void **s
     assert_int_equal(count_in_log(house, "same client_id, or our user lacks the role"), 1);
 }
 
+/* While others of the same entity are answered: each refusal would cost a renewal. */
+static void a_query_that_is_always_refused_does_not_cost_a_renewal_each_time(void **state)
+{
+    struct house *house = *state;
+
+    warm_up(house);
+    house->puppet.denied = "WebHook_Name=bad";
+    for (size_t i = 0; i < 400; i++) {
+        struct question *refused = ask(house, "bad"), *fine = ask_number(house, i);
+        pass(house, 300 * CLOCK_MILLISECOND);
+        assert_verdict(refused, ASK_REFUSED);
+        assert_int_equal(refused->charged, 0);
+        assert_verdict(fine, ASK_OK);
+    }
+    assert_in_range(house->puppet.logins + house->puppet.refreshes, 2, 9); /* at 0, 1, 3, 7, 15, 31, 63 s */
+    assert_true(house->puppet.searches <= 801 + 9);
+    assert_int_equal(count_in_log(house, "an entity's searches are refused"), 1);
+}
+
+/* Somebody else logs in all the time. */
+static void a_token_that_is_good_for_one_search_is_not_hammered_for(void **state)
+{
+    struct house *house = *state;
+
+    house->puppet.token_uses = 1;
+    for (size_t i = 0; i < 1000; i++) {
+        ask_number(house, i);
+        pass(house, 60 * CLOCK_MILLISECOND);
+    }
+    pass(house, 20 * CLOCK_SECOND);
+    assert_int_equal(answered(house, ASK_OK) + answered(house, ASK_REFUSED), 1000);
+    assert_in_range(house->puppet.logins + house->puppet.refreshes, 4, 10);
+    assert_in_range(count_in_log(house, "same client_id"), 1, 2);
+}
+
 /* Somebody else's login may be meant by two 401s in a row; that they were is found out in time. */
 static void a_search_that_was_refused_twice_soon_works_again(void **state)
 {
@@ -1892,6 +1927,8 @@ int main(void)
         TEST(an_entity_that_is_always_refused_fails_alone),
         TEST(an_entity_that_is_always_refused_does_not_harm_a_quiet_one),
         TEST(an_entity_that_is_refused_first_of_all_holds_others_up_once),
+        TEST(a_query_that_is_always_refused_does_not_cost_a_renewal_each_time),
+        TEST(a_token_that_is_good_for_one_search_is_not_hammered_for),
         TEST(a_search_that_was_refused_twice_soon_works_again),
         TEST(a_flight_is_replayed_once_only),
         TEST(no_login_no_search),

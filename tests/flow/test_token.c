@@ -254,6 +254,7 @@ static void a_dead_refresh_token_leads_to_a_login_at_once(void **state)
     want_now(house);
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         token_worked(house->token, i + 1);
+        move(house, CLOCK_SECOND);
         token_refused(house->token, i + 1, 0);
         puppet_next_token(&house->puppet, (struct puppet_answer){.status = refusals[i]});
         assert_int_equal(want_now(house)->generation, i + 2);
@@ -521,8 +522,69 @@ static void tokens_cut_short_again_and_again_are_reported(void **state)
     for (uint64_t i = 1; i <= 5; i++) {
         assert_int_equal(want_now(house)->generation, i);
         token_worked(house->token, i);
-        token_refused(house->token, i, 0);
+        move(house, 60 * CLOCK_SECOND);
+        assert_int_equal(token_refused(house->token, i, 0), TOKEN_EXPIRED);
         assert_int_equal(count_in_log(house, "same client_id"), i >= 3);
+    }
+}
+
+/* A rival takes each token away, or one query is refused whatever the token: the grants come ever more slowly. */
+static void tokens_that_die_after_one_use_are_not_hammered_for(void **state)
+{
+    struct house *house = *state;
+    int64_t last_us = loop_now(house->loop), longest_us = 0;
+    size_t grants = 1;
+
+    want_now(house);
+    for (int i = 0; i < 60000; i++) { /* ten minutes */
+        uint64_t generation = want_now(house)->generation;
+        assert_int_equal(house->wanting[0].state, TOKEN_GOOD);
+        if (house->puppet.call_count > grants) {
+            int64_t waited_us = loop_now(house->loop) - last_us;
+            assert_int_equal(house->puppet.call_count, ++grants);
+            assert_true(grants == 2 || waited_us >= CLOCK_SECOND);
+            assert_true(grants > 8 || waited_us >= longest_us);
+            longest_us = waited_us > longest_us ? waited_us : longest_us;
+            last_us = loop_now(house->loop);
+        }
+        token_worked(house->token, generation);
+        token_refused(house->token, generation, 0);
+        move(house, 10 * CLOCK_MILLISECOND);
+    }
+    assert_in_range(grants, 10, 20);
+    assert_in_range(longest_us, 60 * CLOCK_SECOND, 61 * CLOCK_SECOND);
+    assert_int_equal(count_in_log(house, "same client_id"), 1);
+
+    move(house, 300 * CLOCK_SECOND); /* all is well for a while: a revocation is mended at once */
+    uint64_t generation = want_now(house)->generation;
+    token_worked(house->token, generation);
+    assert_int_equal(token_refused(house->token, generation, 0), TOKEN_EXPIRED);
+    assert_int_equal(want_now(house)->generation, generation + 1);
+}
+
+static void a_short_life_is_neither_hammered_nor_looped(void **state)
+{
+    static const struct {
+        int64_t lifetime_s;
+        size_t idle, busy; /* the most grants in an hour */
+    } rows[] = {{0, 70, 70}, {1, 1, 361}, {2, 1, 361}, {9, 1, 361}, {11, 1, 328}, {30, 1, 121}, {60, 76, 76}};
+    struct house *house = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (int busy = 0; busy < 2; busy++) {
+            build(house, &plain);
+            house->puppet.token_lifetime_seconds = rows[i].lifetime_s;
+            size_t before = house->puppet.call_count;
+            want_now(house);
+            for (int j = 0; j < 36000; j++) {
+                move(house, 100 * CLOCK_MILLISECOND);
+                if (busy)
+                    want_now(house);
+            }
+            size_t grants = house->puppet.call_count - before, most = busy ? rows[i].busy : rows[i].idle;
+            if (grants < 1 || grants > most)
+                fail_msg("a life of %d s: %zu grants in an hour, %zu at most", (int)rows[i].lifetime_s, grants, most);
+        }
     }
 }
 
@@ -552,6 +614,7 @@ static void a_refresh_without_a_new_refresh_token_keeps_the_old_one(void **state
     want_now(house);
     for (uint64_t generation = 1; generation <= 2; generation++) {
         token_worked(house->token, generation);
+        move(house, CLOCK_SECOND);
         token_refused(house->token, generation, 0);
         puppet_next_token(&house->puppet, answer);
         want_now(house);
@@ -648,12 +711,15 @@ static void what_cannot_be_sent_is_a_refusal(void **state)
 static void a_token_that_comes_too_late_is_none(void **state)
 {
     struct house *house = *state;
+    struct token_options options = plain;
 
+    options.timeout_us = 20 * CLOCK_SECOND;
+    build(house, &options);
     house->puppet.hold_tokens = true;
-    house->puppet.token_lifetime_seconds = 5;
+    house->puppet.token_lifetime_seconds = 12;
     want(house, &house->wanting[0]);
     puppet_settle(house->loop);
-    move(house, 6 * CLOCK_SECOND);
+    move(house, 13 * CLOCK_SECOND);
     puppet_release(&house->puppet);
     puppet_settle(house->loop);
     assert_int_equal(house->wanting[0].state, TOKEN_UNAVAILABLE);
@@ -696,6 +762,8 @@ int main(void)
         TEST(where_the_fault_of_a_refusal_is_looked_for),
         TEST(a_token_that_many_refuse_is_stolen_after_all),
         TEST(tokens_cut_short_again_and_again_are_reported),
+        TEST(tokens_that_die_after_one_use_are_not_hammered_for),
+        TEST(a_short_life_is_neither_hammered_nor_looped),
         TEST(a_token_that_lives_its_time_clears_the_rival_of_suspicion),
         TEST(a_refresh_without_a_new_refresh_token_keeps_the_old_one),
         TEST(a_client_id_is_sent_when_configured),
