@@ -53,8 +53,10 @@ struct app {
     struct front *admin_front;
     struct front_census *admin_census;
 
+    struct redis_options redis, quota_redis; /* used where the settings name one */
     struct loop *fetcher_loop;
     struct sharing *sharing;
+    struct redis *fetcher_redis;
     struct transport *transport;
     struct fetcher *fetcher;
     pthread_t fetcher_thread;
@@ -92,9 +94,19 @@ static bool make_fetcher(struct app *app)
     if (app->transport == NULL)
         return false;
     struct counters *counters = metrics_block(app->metrics);
+    if (settings->has_redis) {
+        app->fetcher_redis = redis_new(app->fetcher_loop, &app->redis, app->log, counters);
+        if (app->fetcher_redis == NULL)
+            return false;
+        options.redis = (struct fetcher_redis){app->fetcher_redis, &app->redis,
+                                               settings->redis_prefix != NULL ? settings->redis_prefix : "",
+                                               settings->has_redis_token_key ? settings->redis_token_key_bytes : NULL};
+    }
     struct sharing_parts sharing = {
         .settings = settings,
         .loop = app->fetcher_loop,
+        .redis = app->fetcher_redis,
+        .redis_options = &app->redis,
         .memory = app->memory,
         .log = app->log,
         .counters = counters,
@@ -153,6 +165,8 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
         .memory = app->memory,
         .fetcher = app->fetcher,
         .sharing = sharing_options(app->sharing),
+        .redis_options = settings->has_redis ? &app->redis : NULL,
+        .quota_redis_options = settings->has_quota_redis ? &app->quota_redis : NULL,
         .log = app->log,
         .counters = metrics_block(app->metrics),
         .notable = app->notable,
@@ -325,6 +339,8 @@ static struct front_census *make_census(const struct app *app)
 static bool start(struct app *app)
 {
     const struct settings *settings = app->settings;
+    app->redis = (struct redis_options){&settings->redis, settings->redis_timeout_us};
+    app->quota_redis = (struct redis_options){&settings->quota_redis, settings->redis_timeout_us};
     app->clock = clock_new();
     open_doors(app);
     app->log =
@@ -405,6 +421,7 @@ static void take_apart(struct app *app)
     sharing_free(app->sharing);
     front_free(app->admin_front);
     admin_free(app->admin);
+    redis_free(app->fetcher_redis);
     if (app->transport != NULL)
         fetch_transport_free(app->transport);
     if (app->fetcher_loop != NULL)

@@ -223,6 +223,9 @@ void settings_free(struct settings *settings)
 {
     for (size_t i = 0; i < SETTINGS_LISTEN_MAX; i++)
         mem_free(settings->listen_addresses[i]);
+    redis_url_free(&settings->redis);
+    redis_url_free(&settings->quota_redis);
+    mem_wipe(settings->redis_token_key_bytes, sizeof(settings->redis_token_key_bytes));
     schema_set_free(settings->schemas);
     roster_free(settings->roster);
     options_free(SETTINGS_TABLE, SETTINGS_COUNT, settings);

@@ -142,6 +142,40 @@ static void check_nexudus(const struct settings *settings, const struct settings
         check_totp(settings->totp_secret, place);
 }
 
+static bool check_redis_url(const char *text, const char *name, struct redis_url *url,
+                            const struct settings_place *place)
+{
+    char why[REDIS_URL_WHY_MAX];
+    if (text == NULL)
+        return false;
+    if (!redis_url_read(slice_of(text), url, why)) {
+        complain(place, "redis", name, why);
+        return false;
+    }
+    if (url->kind == REDIS_CLUSTER || url->kind == REDIS_SENTINEL) {
+        complain(place, "redis", name, "this version knows single servers only, no cluster and no sentinels");
+        return false;
+    }
+    return true;
+}
+
+static void check_redis(struct settings *settings, const struct settings_place *place)
+{
+    settings->has_redis = check_redis_url(settings->redis_url, "url", &settings->redis, place);
+    settings->has_quota_redis = check_redis_url(settings->redis_quota_url, "quota_url", &settings->quota_redis, place);
+    if (settings->redis_quota_url != NULL && settings->redis_url == NULL)
+        complain(place, "redis", "quota_url", "is another server beside url, which is not given");
+    if (settings->redis_token_key != NULL) {
+        settings->has_redis_token_key =
+            codec_unhex(slice_of(settings->redis_token_key), settings->redis_token_key_bytes, SETTINGS_TOKEN_KEY_BYTES);
+        if (!settings->has_redis_token_key)
+            complain(place, "redis", "token_key", "expected 64 hex digits, as `openssl rand -hex 32` prints them");
+    } else if (settings->redis_url != NULL) {
+        complaints_warn(place->complaints, place->file, line_of(place, "redis", "url"),
+                        "url: without a token_key the login is not shared: every instance logs in by itself");
+    }
+}
+
 void settings_check(struct settings *settings, const struct settings_place *place)
 {
     struct complaints *complaints = place->complaints;
@@ -149,6 +183,7 @@ void settings_check(struct settings *settings, const struct settings_place *plac
     check_admin(settings, place);
     check_log(settings, place);
     check_nexudus(settings, place);
+    check_redis(settings, place);
     if (settings->entities != NULL && !schema_set_add_folder(settings->schemas, settings->entities, complaints))
         complain(place, "server", "entities", "not all schemas of the folder could be read");
     if (roster_at(settings->roster, 0) == NULL && complaints->errors == 0)

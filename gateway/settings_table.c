@@ -57,12 +57,12 @@ const struct option SETTINGS_TABLE[] = {
     NUMBER("cache", "negative_ttl", OPTION_DURATION, 0, negative_ttl_us, "5s", 0, 3600 * SEC, "How long a refusal of a query by Nexudus is remembered."),
     NUMBER("cache", "window", OPTION_INTEGER, 0, window, "200", 1, 1000, "How many records are asked for at once; 1000: whole sets."),
 
-    TEXT("redis", "url", OPTION_RESERVED | OPTION_SECRET, redis_url, "", "The shared store; empty: the embedded store only."),
-    TEXT("redis", "quota_url", OPTION_RESERVED | OPTION_SECRET, redis_quota_url, "", "Another server for counters; empty: the same."),
+    TEXT("redis", "url", OPTION_SECRET, redis_url, "", "The shared store; empty: the embedded store only."),
+    TEXT("redis", "quota_url", OPTION_SECRET, redis_quota_url, "", "Another server for counters; empty: the same."),
     TEXT("redis", "prefix", 0, redis_prefix, "nexgate:", "What every key begins with."),
-    NUMBER("redis", "timeout", OPTION_DURATION, OPTION_RESERVED, redis_timeout_us, "20ms", 1 * MS, 10 * SEC, "How long one operation may take."),
-    ROW("redis", "on_failure", OPTION_CHOICE, OPTION_RESERVED, redis_on_failure, "local", 0, 0, "local|allow|deny", "What quotas do while Redis is away."),
-    TEXT("redis", "token_key", OPTION_RESERVED | OPTION_SECRET, redis_token_key, "", "64 hex digits that encrypt the shared login; empty: it is not shared."),
+    NUMBER("redis", "timeout", OPTION_DURATION, 0, redis_timeout_us, "20ms", 1 * MS, 10 * SEC, "How long one operation may take."),
+    ROW("redis", "on_failure", OPTION_CHOICE, 0, redis_on_failure, "local", 0, 0, "local|allow|deny", "What quotas do while Redis is away."),
+    TEXT("redis", "token_key", OPTION_SECRET, redis_token_key, "", "64 hex digits that encrypt the shared login; empty: it is not shared."),
 
     NUMBER("limits", "header_bytes", OPTION_SIZE, 0, header_bytes, "16kb", 1 * KB, 1 * MB, "The longest request head."),
     NUMBER("limits", "query_bytes", OPTION_SIZE, 0, query_bytes, "8kb", 256, 64 * KB, "The longest query."),

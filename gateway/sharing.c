@@ -11,6 +11,7 @@ struct sharing {
     struct shared_options options;
     struct shared *shared; /* the fetcher's */
     struct store store;
+    struct redis_feed *feed; /* what the others say */
 };
 
 static int64_t stale_us(const struct settings *settings)
@@ -33,7 +34,7 @@ static void name_process(char name[COHERENCE_NAME_MAX])
     snprintf(name, COHERENCE_NAME_MAX, "%s:%ld", host, (long)getpid());
 }
 
-static void connect_all(struct sharing *sharing)
+static bool connect_all(struct sharing *sharing)
 {
     const struct sharing_parts *parts = &sharing->parts;
     sharing->options = (struct shared_options){.loop = parts->loop,
@@ -45,6 +46,10 @@ static void connect_all(struct sharing *sharing)
                                                .stale_us = stale_us(parts->settings)};
     sharing->shared = shared_new(&sharing->options, parts->log, parts->counters);
     store_init(&sharing->store, parts->memory, sharing->shared);
+    const struct slice channel = slice_of(coherence_channel(sharing->coherence));
+    const struct redis_feed_events events = coherence_events(sharing->coherence);
+    sharing->feed = redis_feed_new(parts->loop, parts->redis_options, &channel, 1, &events, parts->log);
+    return sharing->feed != NULL;
 }
 
 struct sharing *sharing_new(const struct sharing_parts *parts)
@@ -64,8 +69,10 @@ struct sharing *sharing_new(const struct sharing_parts *parts)
         mem_free(sharing);
         return NULL;
     }
-    if (parts->redis != NULL)
-        connect_all(sharing);
+    if (parts->redis != NULL && !connect_all(sharing)) {
+        sharing_free(sharing);
+        return NULL;
+    }
     return sharing;
 }
 
@@ -78,6 +85,7 @@ void sharing_free(struct sharing *sharing)
 {
     if (sharing == NULL)
         return;
+    redis_feed_free(sharing->feed);
     shared_free(sharing->shared);
     coherence_free(sharing->coherence);
     mem_free(sharing);

@@ -11,6 +11,7 @@
 struct worker {
     struct loop *loop;
     struct mailbox *mailbox;
+    struct redis *redis, *quota_redis; /* NULL: none; both may be the same */
     struct flow *flow;
     struct front *fronts[SETTINGS_LISTEN_MAX];
     size_t front_count;
@@ -42,6 +43,17 @@ static bool add_fronts(struct worker *worker, const struct front_options *option
     return true;
 }
 
+static bool connect_redis(struct worker *worker, const struct flow_parts *parts)
+{
+    if (parts->redis_options == NULL)
+        return true;
+    worker->redis = redis_new(worker->loop, parts->redis_options, parts->log, parts->counters);
+    worker->quota_redis = worker->redis;
+    if (parts->quota_redis_options != NULL)
+        worker->quota_redis = redis_new(worker->loop, parts->quota_redis_options, parts->log, parts->counters);
+    return worker->redis != NULL && worker->quota_redis != NULL;
+}
+
 struct worker *worker_new(const struct flow_options *flow, const struct flow_parts *parts,
                           const struct front_options *front, struct front_census *census, const int *descriptors,
                           size_t descriptor_count)
@@ -51,7 +63,7 @@ struct worker *worker_new(const struct flow_options *flow, const struct flow_par
     worker->loop = loop_new(parts->clock);
     if (worker->loop != NULL)
         worker->mailbox = mailbox_new(worker->loop, worker);
-    if (worker->mailbox == NULL) {
+    if (worker->mailbox == NULL || !connect_redis(worker, parts)) {
         for (size_t i = 0; i < descriptor_count; i++)
             close(descriptors[i]);
         worker_free(worker);
@@ -59,6 +71,9 @@ struct worker *worker_new(const struct flow_options *flow, const struct flow_par
     }
     worker->counters = parts->counters;
     own.mailbox = worker->mailbox;
+    own.loop = worker->loop;
+    own.redis = worker->redis;
+    own.quota_redis = worker->quota_redis;
     worker->flow = flow_new(flow, &own);
     if (!add_fronts(worker, front, census, parts, descriptors, descriptor_count)) {
         worker_free(worker);
@@ -125,6 +140,10 @@ void worker_stop(struct worker *worker)
 bool worker_settle(struct worker *worker)
 {
     drain_fronts(worker);
+    if (worker->redis != NULL)
+        redis_close(worker->redis); /* nobody waits for replies any more */
+    if (worker->quota_redis != NULL)
+        redis_close(worker->quota_redis);
     return loop_turn(worker->loop);
 }
 
@@ -135,6 +154,9 @@ void worker_free(struct worker *worker)
     for (size_t i = 0; i < worker->front_count; i++)
         front_free(worker->fronts[i]);
     flow_free(worker->flow);
+    if (worker->quota_redis != worker->redis)
+        redis_free(worker->quota_redis);
+    redis_free(worker->redis);
     if (worker->mailbox != NULL)
         mailbox_free(worker->mailbox);
     if (worker->loop != NULL)

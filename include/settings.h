@@ -9,9 +9,10 @@
 #include "base/hash.h"
 #include "base/options.h"
 #include "client/roster.h"
+#include "io/redis_url.h"
 #include "search/schema.h"
 
-enum { SETTINGS_LISTEN_MAX = 8 };
+enum { SETTINGS_LISTEN_MAX = 8, SETTINGS_TOKEN_KEY_BYTES = 32 };
 
 struct settings {
     /* [server] */
@@ -40,7 +41,11 @@ struct settings {
     char *listen_addresses[SETTINGS_LISTEN_MAX]; /* NULL after the last */
     bool has_admin_key;
     uint8_t admin_key_digest[HASH_SHA256_BYTES];
-    int64_t access_in; /* one request in so many is logged; 0: none */
+    int64_t access_in;               /* one request in so many is logged; 0: none */
+    bool has_redis, has_quota_redis; /* quota_redis: where quota_url is given */
+    struct redis_url redis, quota_redis;
+    bool has_redis_token_key;
+    uint8_t redis_token_key_bytes[SETTINGS_TOKEN_KEY_BYTES];
     struct schema_set *schemas;
     struct roster *roster;
 };

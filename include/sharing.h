@@ -14,6 +14,7 @@ struct sharing_parts { /* all borrowed */
     const struct settings *settings;
     struct loop *loop;   /* the fetcher's */
     struct redis *redis; /* on that loop; NULL: none */
+    const struct redis_options *redis_options;
     struct memory *memory;
     struct log *log;
     struct counters *counters; /* the fetcher's */

@@ -9,8 +9,8 @@
 
 struct worker;
 
-/* `parts` without mailbox (the worker makes its own). Takes the descriptors, one for each listen address. NULL when the
- * kernel refuses; the descriptors are closed then. */
+/* `parts` without what is the worker's own: loop, mailbox, connections to Redis. Takes the descriptors, one for each
+ * listen address. NULL when the kernel refuses; the descriptors are closed then. */
 struct worker *worker_new(const struct flow_options *flow, const struct flow_parts *parts,
                           const struct front_options *front, struct front_census *census, const int *descriptors,
                           size_t descriptor_count) MUST_CHECK;

@@ -105,6 +105,14 @@
     ROW(TOKEN_AGE, "nexgate_token_age_seconds", "", SECONDS, "Age of the token; 0 while there is none.") \
     ROW(TOKEN_EXPIRY, "nexgate_token_expiry_seconds", "", SECONDS, "Until the token expires; 0 while there is none.") \
     ROW(TOKEN_RENEWAL, "nexgate_token_renewal_seconds", "", SECONDS, "Until the token is renewed; 0 while there is none.") \
+    ROW(REDIS_COMMANDS, "nexgate_redis_commands_total", "", COUNTER, "Commands and scripts asked of Redis.") \
+    ROW(REDIS_ERRORS, "nexgate_redis_failures_total", "reason=\"error\"", COUNTER, "Commands that Redis did not do: it answered an error, not in time, or was away.") \
+    ROW(REDIS_TIMEOUTS, "nexgate_redis_failures_total", "reason=\"timeout\"", COUNTER, "Commands that Redis did not do: it answered an error, not in time, or was away.") \
+    ROW(REDIS_REFUSED, "nexgate_redis_failures_total", "reason=\"away\"", COUNTER, "Commands that Redis did not do: it answered an error, not in time, or was away.") \
+    ROW(REDIS_DURATION, "nexgate_redis_duration_seconds", "", HISTOGRAM, "Commands that Redis answered, from start to reply.") \
+    ROW(REDIS_RECONNECTS, "nexgate_redis_reconnects_total", "", COUNTER, "Connections to Redis that were lost and made again.") \
+    ROW(REDIS_UP, "nexgate_redis_connections", "state=\"up\"", GAUGE, "Connections to Redis, one or more for each thread: up, or with an open breaker.") \
+    ROW(REDIS_AWAY, "nexgate_redis_connections", "state=\"breaker_open\"", GAUGE, "Connections to Redis, one or more for each thread: up, or with an open breaker.") \
     ROW(STORE_BYTES, "nexgate_store_bytes", "", GAUGE, "Bytes held by the memory store, overhead included.") \
     ROW(STORE_ENTRIES, "nexgate_store_entries", "", GAUGE, "Windows held by the memory store.") \
     ROW(STORE_EVICTIONS, "nexgate_store_evictions_total", "", COUNTER, "Windows evicted to make room.") \

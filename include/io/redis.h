@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "base/slice.h"
 #include "io/loop.h"
+#include "io/redis_feed.h"
 #include "io/redis_url.h"
 
 struct redisReply; /* hiredis's */
@@ -56,7 +57,8 @@ struct redis {
     /* Sends the call. Never calls on_done before it returns. */
     void (*start)(struct redis *redis, struct redis_call *call);
 
-    /* Forgets a call under way: on_done will not be called; the server may still run it. */
+    /* Forgets a call under way: on_done will not be called; the server may still run it. Nothing happens to one that
+     * was answered, or never started (handle == NULL). */
     void (*cancel)(struct redis *redis, struct redis_call *call);
 
     /* Whether a call started now would be sent rather than be answered REDIS_AWAY at once. */
@@ -73,28 +75,10 @@ struct redis_options {
 struct redis *redis_new(struct loop *loop, const struct redis_options *options, struct log *log,
                         struct counters *counters) MUST_CHECK;
 
+/* Whoever is under way is answered REDIS_AWAY at the end of the turn, and so is everybody from now on. */
+void redis_close(struct redis *redis);
+
 /* Forgets what is under way: nobody is called. Not inside an on_done; the memory goes at the end of the turn. */
 void redis_free(struct redis *redis);
-
-/* What is said on channels. Its own connection(s), kept alive by pings. */
-struct redis_feed;
-
-struct redis_feed_events {
-    /* One message; the slices are good until it returns. */
-    void (*on_message)(void *context, struct slice channel, struct slice message);
-
-    /* True: subscribed, nothing said from now on is missed. False: the link is down, and things are missed. In a
-     * cluster: to the node that was subscribed at. Starts as false. */
-    void (*on_link)(void *context, bool up);
-    void *context;
-};
-
-enum { REDIS_FEED_CHANNELS_MAX = 4 };
-
-/* Subscribes to the channels (copied). NULL when the kernel refuses. */
-struct redis_feed *redis_feed_new(struct loop *loop, const struct redis_options *options, const struct slice *channels,
-                                  size_t channel_count, const struct redis_feed_events *events,
-                                  struct log *log) MUST_CHECK;
-void redis_feed_free(struct redis_feed *feed);
 
 #endif

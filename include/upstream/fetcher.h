@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "io/fetch.h"
 #include "io/mailbox.h"
+#include "io/redis.h"
 #include "search/page.h"
 #include "search/schema.h"
 #include "upstream/breaker.h"
@@ -78,6 +79,14 @@ struct ask {
     struct flight *flight;
 };
 
+/* Where gateways meet. */
+struct fetcher_redis {
+    struct redis *redis;                 /* on the fetcher's loop, outlives it; NULL: none */
+    const struct redis_options *options; /* for a feed; borrowed for good */
+    const char *prefix;                  /* of all keys and channels */
+    const uint8_t *token_key;            /* SEALED_KEY_BYTES, borrowed for good; NULL: the login is not shared */
+};
+
 struct fetcher_options {
     const char *url;
     int64_t connect_timeout_us, timeout_us;
@@ -90,6 +99,7 @@ struct fetcher_options {
     int64_t breaker_probe_us;
     int64_t negative_ttl_us; /* how long a refusal of a query is remembered; 0: not at all */
     struct token_options token;
+    struct fetcher_redis redis;
 };
 
 /* The entry that a fetched window becomes, with one reference for the fetcher; `stored` says whether it is in the

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes")
+pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "redis_server")
 
 from gateway import Gateway  # noqa: E402
+from redis_server import Redis  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 
@@ -30,6 +31,10 @@ class Workshop:
         """Started and ready."""
         made = self._keep(Gateway(self._folders.mktemp("gateway"), simulator, settings, clients, variables, descriptors))
         return made.start()
+
+    def redis(self, **options):
+        """A redis-server, started; its URL is `url`."""
+        return self._keep(Redis(self._folders.mktemp("redis"), **options)).start()
 
     def close(self):
         failure = None

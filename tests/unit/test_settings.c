@@ -73,7 +73,13 @@ static const struct mistake MISTAKES[] = {
     {"[server]\nadmin_key = secret\n" LOGIN, ":2: admin_key: expected sha256:"},
     {"[server]\nlisten =\n" LOGIN, ":2: listen: "},
     {"[server]\nlisten = 127.0.0.1:1,,\n" LOGIN, ":2: listen: "},
-    {"[redis]\nurl = redis://127.0.0.1\n" LOGIN, ":2: url: "},
+    {"[redis]\nurl = 127.0.0.1:6379\n" LOGIN, ":2: url: expected redis://"},
+    {"[redis]\nurl = redis://h\nquota_url = redis://h/x\n" LOGIN, ":3: quota_url: expected the number"},
+    {"[redis]\nquota_url = redis://h\n" LOGIN, ":2: quota_url: is another server beside url"},
+    {"[redis]\nurl = redis+cluster://h/1\n" LOGIN, ":2: url: a cluster has no database but 0"},
+    {"[redis]\nurl = redis://h\ntoken_key = 0123\n" LOGIN, ":3: token_key: expected 64 hex digits"},
+    {"[redis]\ntimeout = 0ms\n" LOGIN, ":2: timeout: "},
+    {"[redis]\non_failure = panic\n" LOGIN, ":2: on_failure: "},
     {"[server]\nentities = /nonexistent\n" LOGIN, "nonexistent"},
     {LOGIN "[client a]\n", "key: a client needs at least one"},
     {LOGIN "[client a]\nkey = nxg_abc\n", "key: expected sha256:"},
@@ -116,6 +122,31 @@ static void all_problems_are_shown_at_once(void **state)
     struct complaints complaints;
     assert_false(read_text("[cache]\nttl = x\nwindow = 0\n[srver]\n" LOGIN, &settings, &complaints));
     assert_true(complaints.errors >= 3);
+    complaints_free(&complaints);
+    settings_free(&settings);
+}
+
+#define TOKEN_KEY "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
+
+static void redis_is_read(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct complaints complaints;
+    assert_true(read_text("[redis]\nurl = redis://u:p@h:7/2\nquota_url = unix:/q\ntoken_key = " TOKEN_KEY
+                          "\n" LOGIN CLIENT,
+                          &settings, &complaints));
+    assert_int_equal(complaints.warnings, 0);
+    assert_true(settings.has_redis && settings.has_quota_redis && settings.has_redis_token_key);
+    assert_string_equal(settings.redis.hosts[0].name, "h");
+    assert_string_equal(settings.quota_redis.path, "/q");
+    assert_int_equal(settings.redis_token_key_bytes[31], 0xff);
+    complaints_free(&complaints);
+    settings_free(&settings);
+
+    assert_true(read_text("[redis]\nurl = redis://h\n" LOGIN CLIENT, &settings, &complaints));
+    assert_non_null(strstr(complaints.text.bytes, ":2: warning: url: without a token_key the login is not shared"));
+    assert_false(settings.has_quota_redis || settings.has_redis_token_key);
     complaints_free(&complaints);
     settings_free(&settings);
 }
@@ -227,9 +258,13 @@ static void the_samples_are_good(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mistake_is_named),         cmocka_unit_test(all_problems_are_shown_at_once),
-        cmocka_unit_test(a_full_configuration_is_read),   cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
-        cmocka_unit_test(the_sample_shows_every_setting), cmocka_unit_test(the_samples_are_good),
+        cmocka_unit_test(every_mistake_is_named),
+        cmocka_unit_test(all_problems_are_shown_at_once),
+        cmocka_unit_test(redis_is_read),
+        cmocka_unit_test(a_full_configuration_is_read),
+        cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
+        cmocka_unit_test(the_sample_shows_every_setting),
+        cmocka_unit_test(the_samples_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* A feed: a node of its own that subscribes as soon as it is up, and whose confirmations are counted. Knows nothing of
+ * what is said. */
+#include "io/redis_feed.h"
+
+#include "io/redis.h"
+#include "io/redis_node.h"
+#include "io/redis_wire.h"
+
+#include <hiredis/hiredis.h>
+
+/* No request waits for a feed, so it is given longer than a command before it is called dead. */
+#define PATIENCE_MIN_US INT64_C(1000000)
+#define HEARTBEAT_US INT64_C(1000000)
+
+struct redis_feed {
+    struct loop *loop;
+    struct redis_feed_events events;
+    struct redis_node *node;
+    struct log *log;
+    int64_t patience_us;
+    struct buf subscribe; /* the command */
+    size_t channel_count;
+    size_t confirmed;
+    bool is_up;
+    struct timer deadline; /* of the confirmations */
+};
+
+static void set_up(struct redis_feed *feed, bool up)
+{
+    if (feed->is_up == up)
+        return;
+    feed->is_up = up;
+    feed->events.on_link(feed->events.context, up);
+}
+
+static void on_change(void *context, struct redis_node *node)
+{
+    struct redis_feed *feed = context;
+    feed->confirmed = 0;
+    timer_stop(feed->loop, &feed->deadline);
+    if (redis_node_is_up(node)) {
+        redis_node_say(node, buf_slice(&feed->subscribe));
+        timer_start(feed->loop, &feed->deadline, loop_now(feed->loop) + feed->patience_us);
+    } else {
+        set_up(feed, false);
+    }
+}
+
+static void on_confirmed(struct redis_feed *feed)
+{
+    feed->confirmed++;
+    if (feed->confirmed < feed->channel_count)
+        return;
+    timer_stop(feed->loop, &feed->deadline);
+    set_up(feed, true);
+}
+
+static void on_said(void *context, const struct redisReply *reply)
+{
+    struct redis_feed *feed = context;
+    bool is_three = reply->type == REDIS_REPLY_ARRAY && reply->elements == 3;
+    struct slice kind = is_three ? redis_wire_text(reply->element[0]) : slice_make("", 0);
+    if (slice_is(kind, "message"))
+        feed->events.on_message(feed->events.context, redis_wire_text(reply->element[1]),
+                                redis_wire_text(reply->element[2]));
+    else if (slice_is(kind, "subscribe"))
+        on_confirmed(feed);
+    else
+        redis_node_refuses(feed->node, "a feed was told what is no message");
+}
+
+static void on_deadline(struct timer *timer)
+{
+    redis_node_late(MEM_OUTER(timer, struct redis_feed, deadline)->node);
+}
+
+static void write_subscribe(struct redis_feed *feed, const struct slice *channels, size_t count)
+{
+    buf_init(&feed->subscribe, 64 * 1024);
+    redis_wire_begin(&feed->subscribe, count + 1);
+    redis_wire_word(&feed->subscribe, slice_of("SUBSCRIBE"));
+    for (size_t i = 0; i < count; i++)
+        redis_wire_word(&feed->subscribe, channels[i]);
+    feed->channel_count = count;
+}
+
+struct redis_feed *redis_feed_new(struct loop *loop, const struct redis_options *options, const struct slice *channels,
+                                  size_t channel_count, const struct redis_feed_events *events, struct log *log)
+{
+    const struct redis_url *url = options->url;
+    struct redis_feed *feed = mem_new(sizeof(*feed));
+    feed->loop = loop;
+    feed->events = *events;
+    feed->log = log;
+    feed->patience_us = options->timeout_us > PATIENCE_MIN_US ? options->timeout_us : PATIENCE_MIN_US;
+    feed->deadline.on_timer = on_deadline;
+    write_subscribe(feed, channels, channel_count);
+    const struct redis_node_options node = {
+        .host = url->kind == REDIS_UNIX ? url->path : url->hosts[0].name,
+        .port = url->kind == REDIS_UNIX ? 0 : url->hosts[0].port,
+        .user = url->user,
+        .password = url->password,
+        .database = url->database,
+        .timeout_us = feed->patience_us,
+        .heartbeat_us = HEARTBEAT_US,
+        .log = log,
+        .on_change = on_change,
+        .on_said = on_said,
+        .context = feed,
+    };
+    feed->node = redis_node_new(loop, &node);
+    return feed;
+}
+
+void redis_feed_free(struct redis_feed *feed)
+{
+    if (feed == NULL)
+        return;
+    timer_stop(feed->loop, &feed->deadline);
+    redis_node_free(feed->node);
+    buf_free(&feed->subscribe);
+    mem_free(feed);
+}

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""A real redis-server in a process of its own, without persistence, and a small client for it."""
+
+import os
+import signal
+import socket
+import subprocess
+
+from simulator import wait_until
+
+DEADLINE = 120  # seconds
+
+
+class RedisError(Exception):
+    """An error reply."""
+
+
+class RedisClient:
+    """One connection: client("SET", "k", "v"). Texts go out as UTF-8; bulk strings come back as bytes, errors are raised."""
+
+    def __init__(self, address):
+        if isinstance(address, str):
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(DEADLINE)
+            self.sock.connect(address)
+        else:
+            self.sock = socket.create_connection(address, DEADLINE)
+        self._file = self.sock.makefile("rb")
+
+    def __call__(self, *words):
+        self.send(*words)
+        return self.reply()
+
+    def send(self, *words):
+        parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        self.sock.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
+
+    def reply(self):
+        line = self._file.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError("redis is gone")
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"-":
+            raise RedisError(rest.decode())
+        if kind == b"+":
+            return rest.decode()
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            return None if rest == b"-1" else self._file.read(int(rest) + 2)[:-2]
+        assert kind == b"*", line
+        return None if rest == b"-1" else [self.reply() for _ in range(int(rest))]
+
+    def close(self):
+        self._file.close()
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def free_port():
+    """One that the kernel has just given, and whose neighbour 10000 further (a cluster's bus) is free too."""
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            if port > 55000:
+                continue
+            try:
+                other.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+            return port
+
+
+class Redis:
+    """`options` as in redis.conf: {"maxmemory": "10mb"}. `unix`: a socket in `folder` instead of a port."""
+
+    program = "redis-server"
+
+    def __init__(self, folder, options=None, unix=False, password=None):
+        self.folder, self.password = folder, password
+        self.options = {"save": "", "appendonly": "no", "daemonize": "no", "dir": str(folder), "loglevel": "notice",
+                        "logfile": str(folder / "redis.log")}
+        if unix:
+            self.address = str(folder / "redis.sock")
+            self.options |= {"port": 0, "unixsocket": self.address}
+            self.url = f"unix:{self.address}" if password is None else f"unix://:{password}@{self.address}"
+        else:
+            self.port = free_port()
+            self.address = ("127.0.0.1", self.port)
+            self.options |= {"port": self.port, "bind": "127.0.0.1"}
+            self.url = f"redis://127.0.0.1:{self.port}" if password is None else f"redis://:{password}@127.0.0.1:{self.port}"
+        if password is not None:
+            self.options["requirepass"] = password
+        self.options |= options or {}
+        self.process = None
+
+    # Its life.
+
+    def start(self):
+        config = self.folder / "redis.conf"
+        if not config.exists():  # a cluster or a sentinel writes into its own
+            config.write_text("".join(f'{name} {value if value != "" else chr(34) * 2}\n' for name, value in self.options.items()))
+        self.process = subprocess.Popen([self.program, str(config), *self.arguments()], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True)
+        wait_until(self._answers, "redis to answer")
+        return self
+
+    def arguments(self):
+        return []
+
+    def stop(self):
+        """SIGSTOP: the kernel still takes connections for it, but nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(DEADLINE)
+
+    def restart(self):
+        """The same address, and nothing in it."""
+        if self.process.poll() is None:
+            self.kill()
+        if isinstance(self.address, str) and os.path.exists(self.address):
+            os.unlink(self.address)
+        return self.start()
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.kill()
+
+    def _answers(self):
+        assert self.process.poll() is None, (self.folder / "redis.log").read_text()
+        try:
+            with self.client() as client:
+                return client("PING") == "PONG"
+        except (OSError, RedisError):
+            return False
+
+    # Asking it.
+
+    def client(self):
+        client = RedisClient(self.address)
+        if self.password is not None:
+            client("AUTH", self.password)
+        return client
+
+    def __call__(self, *words):
+        """One command on a connection of its own."""
+        with self.client() as client:
+            return client(*words)
+
+    def info(self, section):
+        """{name: text}"""
+        lines = self("INFO", section).decode().splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def commandstats(self):
+        """{"get": calls}"""
+        found = {}
+        for name, text in self.info("commandstats").items():
+            facts = dict(fact.split("=") for fact in text.split(","))
+            found[name.removeprefix("cmdstat_")] = int(facts["calls"])
+        return found
