@@ -133,26 +133,61 @@ static bool take(struct search *search, size_t index, struct entry *entry, enum 
     return false;
 }
 
-/* After a failed fetch: the stale window that was kept for this, if Nexudus is to blame and not the query or the
- * client. */
-static bool take_fallback(struct search *search, struct search_part *part)
+/* Whether Nexudus is to blame for a failed fetch, and not the query or the client. */
+static bool may_fall_back(enum ask_verdict verdict)
+{
+    return verdict != ASK_OK && verdict != ASK_BAD_QUERY && verdict != ASK_UNCHARGED && verdict != ASK_CLOSING;
+}
+
+/* A fetch failed: what the answer says where it is bridged. */
+static void note_failure(struct search *search)
 {
     const struct ask *ask = &search->ask;
-    if (part->fallback == NULL || ask->verdict == ASK_BAD_QUERY || ask->verdict == ASK_UNCHARGED ||
-        ask->verdict == ASK_CLOSING)
-        return false;
-    const struct flow *flow = search->flow;
-    int64_t ttl_us = entry_ttl(part->fallback, flow->options.ttl_us);
-    if (entry_age(part->fallback, search->now_us) >= ttl_us + flow->options.stale_if_error_us ||
-        !purges_spare(memory_purges(flow->parts.memory), part->fallback))
-        return false; /* it grew too old while we waited, or was purged */
-    part->entry = part->fallback;
-    part->fallback = NULL;
-    part->reason = FORWARD_NONE;
     if (ask->status > 0 && ask->status != 200)
-        snprintf(part->detail, sizeof(part->detail), "\"stale-if-error: %d\"", ask->status);
+        snprintf(search->failure, sizeof(search->failure), "\"stale-if-error: %d\"", ask->status);
     else
-        snprintf(part->detail, sizeof(part->detail), "\"stale-if-error: %s\"", search_ask_word(ask->verdict));
+        snprintf(search->failure, sizeof(search->failure), "\"stale-if-error: %s\"", search_ask_word(ask->verdict));
+}
+
+/* A stale window that was kept may have grown too old while we waited, or was purged. */
+static bool can_fall_back(const struct search *search, size_t index)
+{
+    const struct flow *flow = search->flow;
+    struct entry *fallback = search->parts[index].fallback;
+    if (fallback == NULL)
+        return false;
+    int64_t ttl_us = entry_ttl(fallback, flow->options.ttl_us);
+    return entry_age(fallback, search->now_us) < ttl_us + flow->options.stale_if_error_us &&
+           purges_spare(memory_purges(flow->parts.memory), fallback);
+}
+
+/* The fallback stays, for a page of such windows alone. */
+static void fall_back(struct search *search, size_t index)
+{
+    struct search_part *part = &search->parts[index];
+    entry_unref(part->entry);
+    part->entry = entry_ref(part->fallback);
+    part->reason = FORWARD_NONE;
+    snprintf(part->detail, sizeof(part->detail), "%s", search->failure);
+}
+
+/* Windows that were fetched anew cannot stand on one page with those that could not: the page as it was, if it was
+ * kept. */
+static bool take_stale_page(struct search *search)
+{
+    if (search->plan.window_count < PAGE_WINDOWS_MAX || !can_fall_back(search, 0))
+        return false;
+    const struct entry *first = search->parts[0].fallback;
+    size_t needed = page_needs_second(&search->plan, &first->envelope) ? 2 : 1;
+    if (needed == 2) {
+        if (!can_fall_back(search, 1))
+            return false;
+        const struct page_part parts[PAGE_WINDOWS_MAX] = {entry_part(first), entry_part(search->parts[1].fallback)};
+        if (!page_agree(&search->plan, parts))
+            return false;
+    }
+    for (size_t i = 0; i < needed; i++)
+        fall_back(search, i);
     return true;
 }
 
@@ -214,6 +249,8 @@ static enum step_result settle(struct search *search)
 {
     if (search->directives.only_if_cached)
         return fail_only_if_cached(search);
+    if (search->failure[0] != '\0' && take_stale_page(search))
+        return STEP_NEXT;
     if (search->refetched) {
         search->alone = true;
         make_plan(search);
@@ -228,6 +265,18 @@ static enum step_result settle(struct search *search)
         part->reason = FORWARD_STALE;
     part->detail[0] = '\0';
     return ask_for(search, older, true, search->now_us);
+}
+
+/* A fetch failed: what is kept instead of it, or instead of the page. */
+static bool bridge(struct search *search)
+{
+    if (!may_fall_back(search->ask.verdict))
+        return false;
+    note_failure(search);
+    if ((search->refetched && !search->alone) || !can_fall_back(search, search->asked_part))
+        return take_stale_page(search); /* what is kept of this window did not fit the other */
+    fall_back(search, search->asked_part);
+    return true;
 }
 
 /* Takes the answer to the ask. STEP_NEXT: go on gathering. */
@@ -249,11 +298,9 @@ static enum step_result take_answer(struct search *search)
         return STEP_NEXT;
     }
     if (ask->verdict != ASK_OK)
-        return take_fallback(search, part) ? STEP_NEXT : search_fail_ask(search);
+        return bridge(search) ? STEP_NEXT : search_fail_ask(search);
     assert(part->entry == NULL);
     part->entry = ask->window_entry;
-    entry_unref(part->fallback);
-    part->fallback = NULL;
     part->collapsed = ask->collapsed;
     part->stored = ask->stored;
     return STEP_NEXT;
@@ -358,6 +405,7 @@ enum step_result step_gather(struct search *search)
     } else {
         search->replans = 0;
         search->refetched = search->alone = false;
+        search->failure[0] = '\0';
         search->granted_us = -1;
         make_plan(search);
     }

@@ -39,12 +39,13 @@ struct search {
 
     struct page_plan plan;
     struct search_part parts[PAGE_WINDOWS_MAX];
-    size_t part_count;   /* parts that the page needs: 1 or 2 */
-    unsigned replans;    /* caps learnt on the way */
-    bool refetched;      /* the older of two disagreeing windows was fetched again */
-    bool alone;          /* the page is asked for as a window of its own */
-    int64_t patience_us; /* what the client is willing to wait; -1: it did not say */
-    int64_t granted_us;  /* what it was granted; -1: nothing was decided by it */
+    size_t part_count;               /* parts that the page needs: 1 or 2 */
+    unsigned replans;                /* caps learnt on the way */
+    bool refetched;                  /* the older of two disagreeing windows was fetched again */
+    bool alone;                      /* the page is asked for as a window of its own */
+    char failure[SEARCH_DETAIL_MAX]; /* of a fetch that was bridged, for Cache-Status; "": none */
+    int64_t patience_us;             /* what the client is willing to wait; -1: it did not say */
+    int64_t granted_us;              /* what it was granted; -1: nothing was decided by it */
 
     struct shared_lookup lookup; /* in Redis, under way */
     bool looking;                /* its answer was not looked at yet */

@@ -370,6 +370,57 @@ static void a_set_that_will_not_hold_still_is_asked_as_one_page(void **state)
     assert_non_null(strstr(puppet_last(&house->puppet)->url, "page=2&size=15"));
 }
 
+/* Each call that is held is answered as the script says, or with another total. */
+static struct asker *ask_while_it_changes(struct house *house, const int *statuses, size_t count)
+{
+    house->puppet.hold_searches = true;
+    struct asker *asker = begin(house, "free", "size=15&page=2", NULL);
+    for (size_t i = 0; i < count; i++) {
+        puppet_settle(house->loop);
+        assert_int_equal(asker->answers, 0);
+        if (statuses[i] == 200)
+            house->puppet.total_items++;
+        else
+            puppet_next_search(&house->puppet, (struct puppet_answer){.status = statuses[i]});
+        puppet_release(&house->puppet);
+    }
+    puppet_settle(house->loop);
+    house->puppet.hold_searches = false;
+    return asker;
+}
+
+/* A window that was fetched anew does not fit one that could not be: the page as it was is served, as long as it may.
+ */
+static void a_page_that_cannot_be_renewed_as_a_whole_stays_as_it_was(void **state)
+{
+    static const struct {
+        int statuses[3];
+        size_t calls;
+        const char *detail;
+    } rows[] = {
+        {{200, 500}, 2, "\"stale-if-error: 500\""},
+        {{500, 200}, 2, "\"stale-if-error: 500\""},
+        {{200, 200, 403}, 3, "\"stale-if-error: 403\""}, /* they disagree, and the older cannot be fetched again */
+        {{500, 403}, 2, "\"stale-if-error: 403\""},
+    };
+    struct house *house = *state;
+    build_flow(house, 0, 3600 * CLOCK_SECOND);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        house->puppet.total_items = 46;
+        assert_int_equal(ask(house, "free", "size=15&page=2", NULL), 200);
+        clock_move(house->clock, 150 * CLOCK_SECOND);
+        size_t before = house->puppet.searches;
+        assert_int_equal(read_answer(house, ask_while_it_changes(house, rows[i].statuses, rows[i].calls)), 200);
+        expect(house, rows[i].detail);
+        expect(house, "\"TotalItems\":46");
+        expect(house, "Age: 150\r\nCache-Control: private, max-age=0\r\n");
+        assert_int_equal(house->puppet.searches - before, rows[i].calls);
+        clock_move(house->clock, 3600 * CLOCK_SECOND);
+    }
+    static const int late[] = {200, 500};
+    assert_int_equal(read_answer(house, ask_while_it_changes(house, late, 2)), 503); /* past the bound */
+}
+
 static void a_cap_is_learnt_and_answered(void **state)
 {
     struct house *house = *state;
@@ -1023,6 +1074,7 @@ int main(void)
         TEST(a_set_that_ends_in_the_first_window_costs_one_call),
         TEST(the_older_of_two_disagreeing_windows_is_fetched_again),
         TEST(a_set_that_will_not_hold_still_is_asked_as_one_page),
+        TEST(a_page_that_cannot_be_renewed_as_a_whole_stays_as_it_was),
         TEST(a_cap_is_learnt_and_answered),
         TEST(a_small_page_that_holds_all_teaches_no_cap),
         TEST(only_if_cached_never_asks_not_even_to_settle),
