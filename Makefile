@@ -68,7 +68,8 @@ endif
 SOURCES := $(sort $(wildcard gateway/*.c gateway/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 # Everything but main: what the unit and flow tests link.
-LIBRARY := $(filter-out $(BUILD)/obj/gateway/main.o,$(OBJECTS)) $(BUILD)/obj/made/webhooks_schema.o $(BUILD)/obj/made/quota_lua.o
+LIBRARY := $(filter-out $(BUILD)/obj/gateway/main.o,$(OBJECTS)) $(BUILD)/obj/made/webhooks_schema.o $(BUILD)/obj/made/quota_lua.o \
+           $(BUILD)/obj/made/dashboard_html.o
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FLOW_TESTS := $(patsubst tests/flow/%.c,$(BUILD)/flow/%,$(wildcard tests/flow/test_*.c))
@@ -105,6 +106,13 @@ $(BUILD)/made/quota_lua.c: gateway/client/quota.lua Makefile
 	@mkdir -p $(@D)
 	@{ echo '#include "client/quota_script.h"'; echo 'const char quota_lua[] = {'; \
 	   od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '0};'; } >$@
+
+# The dashboard, built in.
+$(BUILD)/made/dashboard_html.c: gateway/admin/dashboard.html Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "admin/dashboard.h"'; echo 'const char dashboard_html[] = {'; \
+	   od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/(char)0x\1,/g'; echo '0};'; \
+	   echo 'const size_t dashboard_html_length = sizeof dashboard_html - 1;'; } >$@
 
 $(BUILD)/obj/made/%.o: $(BUILD)/made/%.c
 	@mkdir -p $(@D)

@@ -2,6 +2,7 @@
 /* Finds the page, and sees that its caller may have it. Must not know what a page says. */
 #include "admin/admin.h"
 
+#include "admin/dashboard.h"
 #include "admin/explain.h"
 #include "admin/gauges.h"
 #include "admin/health.h"
@@ -12,9 +13,10 @@
 enum { TEXT_MAX = 64 * 1024 * 1024 }; /* bytes of an admin answer: metrics of many clients are long */
 
 static const struct admin_page PAGES[] = {
-    {"/healthz", ADMIN_READS, health_answer_live}, {"/readyz", ADMIN_READS, health_answer_ready},
-    {"/explain", ADMIN_READS, explain_answer},     {"/status", ADMIN_READS, status_answer},
-    {"/metrics", ADMIN_READS, gauges_answer},      {"/purge", ADMIN_CHANGES, purge_answer},
+    {"/", ADMIN_READS, dashboard_answer},          {"/healthz", ADMIN_READS, health_answer_live},
+    {"/readyz", ADMIN_READS, health_answer_ready}, {"/explain", ADMIN_READS, explain_answer},
+    {"/status", ADMIN_READS, status_answer},       {"/metrics", ADMIN_READS, gauges_answer},
+    {"/purge", ADMIN_CHANGES, purge_answer},
 };
 
 static bool is_method(const struct admin_page *page, enum exchange_method method)

@@ -4,8 +4,12 @@
 import subprocess
 import urllib.parse
 
-from gateway import command, digest
+import pytest
+
+from gateway import command, digest, make_key
 from simulator import wait_until
+
+CHANGES = ("purge",)
 
 
 def explain(gateway, query="", **more):
@@ -123,6 +127,24 @@ def test_metrics_are_as_prometheus_reads_them(workshop, simulator):
     metrics = gateway.metrics()
     assert metrics['nexgate_quota_misses_left{client="poor"}'] == 1
     assert not any("quota" in name and "alpha" in name for name in metrics)  # it has no limit
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_what_changes_state_asks_for_the_key(workshop, simulator, path):
+    key = make_key()
+    gateway = workshop.gateway(simulator, {"server.admin_key": digest(key)})
+    gateway.secrets.append(key)
+    for fields, word in (({}, None), ({"Authorization": "Bearer nonsense"}, "invalid_token"), ({"X-API-Key": key}, None),
+                         ({"Authorization": f"Basic {key}"}, "invalid_token"), ({"Authorization": "Bearer " + key[:-1]}, "invalid_token"),
+                         ({"Authorization": "Bearer " + gateway.key_of["alpha"]}, "invalid_token")):
+        answer = gateway.ask_admin("/" + path, "POST", fields)
+        assert answer.problem()["status"] == 401
+        assert answer.fields["WWW-Authenticate"].startswith('Bearer realm="nexgate admin"')
+        assert (word in answer.fields["WWW-Authenticate"]) if word else "error" not in answer.fields["WWW-Authenticate"]
+    answer = gateway.ask_admin("/" + path, "GET")
+    assert answer.status == 405 and answer.fields["Allow"] == "POST"
+    assert gateway.ask_admin("/" + path, "POST", {"Authorization": f"Bearer {key}"}).status != 401
+    assert gateway.ask_admin("/status").status == 200  # looking needs no key
 
 
 def test_an_admin_listener_for_others_needs_a_key(tmp_path):
