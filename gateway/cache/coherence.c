@@ -51,10 +51,6 @@ static const struct redis_script sync_script = {
             "table.insert(answer, 1, string.format('%.0f', now))\n"
             "return answer\n"};
 
-/* ARGV: id, channel. */
-static const struct redis_script leave_script = {"leave", "redis.call('ZREM', KEYS[2], ARGV[1])\n"
-                                                          "return redis.call('PUBLISH', ARGV[2], 'L ' .. ARGV[1])\n"};
-
 bool coherence_number(struct slice text, int64_t *number)
 {
     return units_integer(text, number);
@@ -426,8 +422,22 @@ void coherence_leave(struct coherence *coherence)
     if (coherence->options.redis == NULL || coherence->leaving)
         return;
     coherence->leaving = true;
-    const struct slice arguments[] = {slice_of(coherence->id), slice_of(coherence->channel)};
-    coherence_run(coherence, new_saying(coherence), &leave_script, arguments, 2);
+    /* Two plain commands: a script might have to be sent twice, and there is no time. */
+    char text[COHERENCE_ID_MAX + 2];
+    struct redis_call *call = new_saying(coherence);
+    call->timeout_us = CALL_TIMEOUT_MS * CLOCK_MILLISECOND;
+    call->argument_count = 3;
+    call->arguments[0] = slice_of("ZREM");
+    call->arguments[1] = call->key = slice_of(coherence->gateways_key);
+    call->arguments[2] = slice_of(coherence->id);
+    coherence->options.redis->start(coherence->options.redis, call);
+    snprintf(text, sizeof(text), "L %s", coherence->id);
+    coherence_say(coherence, slice_of(text));
+}
+
+bool coherence_has_left(const struct coherence *coherence)
+{
+    return coherence->sayings == NULL;
 }
 
 void coherence_free(struct coherence *coherence)

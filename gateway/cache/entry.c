@@ -62,15 +62,6 @@ int64_t entry_age(const struct entry *entry, int64_t now_us)
     return now_us > entry->fetched_us ? now_us - entry->fetched_us : 0;
 }
 
-int64_t entry_ttl(const struct entry *entry, int64_t ttl_us)
-{
-    int64_t stale_from_us = atomic_load_explicit(&entry->stale_from_us, memory_order_relaxed);
-    if (stale_from_us == CLOCK_NEVER)
-        return ttl_us;
-    int64_t until_us = stale_from_us > entry->fetched_us ? stale_from_us - entry->fetched_us : 0;
-    return until_us < ttl_us ? until_us : ttl_us;
-}
-
 bool entry_claim_refresh(struct entry *entry, int64_t now_us, int64_t pause_us)
 {
     int_least64_t before = atomic_load_explicit(&entry->refresh_us, memory_order_relaxed);

@@ -19,6 +19,8 @@ static const int64_t SHORTEST_US = 2 * CLOCK_SECOND, LONGEST_US = 600 * CLOCK_SE
 static const int64_t FIRST_US = 4 * CLOCK_SECOND; /* a lease of a client whose demand is not known */
 static const int64_t SOON_US = 100 * CLOCK_MILLISECOND;
 static const int64_t SAMPLE_US = 250 * CLOCK_MILLISECOND; /* demand is not measured over less */
+static const int64_t BELIEVED_US = 500 * CLOCK_MILLISECOND;
+static const double WANTED = 1.5; /* of the demand */
 static const struct rate PACE = {CALLS, CLOCK_SECOND, CALLS_BURST};
 
 static int64_t less(int64_t a, int64_t b)
@@ -150,10 +152,31 @@ enum lease_answer lease_pay(struct lease *lease, int64_t now_us, int64_t *retry_
     return lease_pay_waiter(lease, now_us, retry_us);
 }
 
+static int64_t first_share(const struct lease *lease)
+{
+    return more(lease->rate.count / 5, 1);
+}
+
+/* What came since the last look, as a share. */
+static double demand(const struct lease *lease, int64_t now_us, double *per_second)
+{
+    int64_t elapsed_us = more(now_us - lease->since_us, SAMPLE_US);
+    *per_second = (double)lease->arrivals * (double)CLOCK_SECOND / (double)elapsed_us;
+    return (double)lease->arrivals * (double)lease->rate.period_us / (double)elapsed_us;
+}
+
+/* It holds a good part of the limit, and uses little of that. */
+static bool is_wasteful(const struct lease *lease, int64_t now_us)
+{
+    double unused;
+    return lease->share > lease->rate.count / 4 && now_us - lease->since_us >= BELIEVED_US &&
+           demand(lease, now_us, &unused) * 3 < (double)lease->share;
+}
+
 bool lease_is_due(const struct lease *lease, int64_t now_us)
 {
-    return now_us >= lease->renew_us && is_alive(lease, now_us) && !lease->asking && now_us >= lease->away_until_us &&
-           rate_wait(&PACE, &lease->pace, now_us, 1) == 0;
+    return (now_us >= lease->renew_us || is_wasteful(lease, now_us)) && is_alive(lease, now_us) && !lease->asking &&
+           now_us >= lease->away_until_us && rate_wait(&PACE, &lease->pace, now_us, 1) == 0;
 }
 
 bool lease_is_idle(const struct lease *lease, int64_t now_us)
@@ -164,16 +187,18 @@ bool lease_is_idle(const struct lease *lease, int64_t now_us)
            (double)(now_us - lease->since_us) * lease->per_second >= 8.0 * (double)CLOCK_SECOND;
 }
 
-/* A rising demand is believed at once, a falling one by halves. */
+/* A rising demand is believed at once, a falling one after half a second. Where there was no lease, what came long ago
+ * says little: a large demand must show itself again. */
 static void measure(struct lease *lease, int64_t now_us)
 {
-    int64_t elapsed_us = now_us - lease->since_us;
-    double seen = (double)lease->arrivals * (double)CLOCK_SECOND / (double)more(elapsed_us, SAMPLE_US);
-    if (seen > lease->per_second || elapsed_us > 10 * CLOCK_SECOND)
+    double seen, modest = (double)first_share(lease) * (double)CLOCK_SECOND / (double)lease->rate.period_us;
+    demand(lease, now_us, &seen);
+    bool is_new = !is_alive(lease, now_us) && (seen > modest || lease->per_second > modest);
+    if (is_new)
+        lease->per_second = modest / WANTED;
+    else if (seen > lease->per_second || now_us - lease->since_us >= BELIEVED_US)
         lease->per_second = seen;
-    else if (elapsed_us >= CLOCK_SECOND)
-        lease->per_second = (lease->per_second + seen) / 2;
-    if (elapsed_us >= CLOCK_SECOND) {
+    if (is_new || now_us - lease->since_us >= BELIEVED_US) {
         lease->arrivals = 0;
         lease->since_us = now_us;
     }
@@ -191,7 +216,7 @@ static void size_wants(struct lease *lease, bool is_exhausted, struct lease_ask 
     int64_t full = full_level(lease);
     double per_second = lease->per_second;
     if (!lease->was_told) {
-        ask->want_share = more(rate->count / 5, 1);
+        ask->want_share = first_share(lease);
         ask->want_room = less(full / 16 + 4 * rate->period_us, full);
         ask->duration_us = FIRST_US;
         return;
@@ -200,7 +225,7 @@ static void size_wants(struct lease *lease, bool is_exhausted, struct lease_ask 
     lease->cushion = is_exhausted ? lease->cushion * 2 : lease->cushion * 0.75;
     lease->cushion = lease->cushion > burst_quarter ? burst_quarter : lease->cushion;
     lease->cushion = lease->cushion < 4 ? 4 : lease->cushion;
-    ask->want_share = at_most(per_second * 1.5 * (double)rate->period_us / (double)CLOCK_SECOND + 1, rate->count);
+    ask->want_share = at_most(per_second * WANTED * (double)rate->period_us / (double)CLOCK_SECOND + 1, rate->count);
     ask->want_room = at_most((lease->cushion + per_second / 2) * (double)rate->period_us, full);
     double duration = COVERED * (double)CLOCK_SECOND / (per_second > 0.01 ? per_second : 0.01);
     ask->duration_us = more(at_most(duration, LONGEST_US), SHORTEST_US);

@@ -136,7 +136,7 @@ static bool may_retry(struct flight *flight)
         now_us >= flight->latest_us || !breaker_allows(&fetcher->breaker, now_us))
         return false;
     renew_patience(flight);
-    return route_turn(flight) <= flight->wait_until_us && (for_free || retries_spend(&fetcher->retries));
+    return route_is_in_time(flight) && (for_free || retries_spend(&fetcher->retries));
 }
 
 static void after_outage(struct flight *flight, struct nexudus_answer *answer)

@@ -151,6 +151,13 @@ int64_t route_turn(const struct flight *flight)
     return budget_ready_behind(fetcher->budget, loop_now(fetcher->loop), flights_ahead(flight));
 }
 
+bool route_is_in_time(const struct flight *flight)
+{
+    int64_t ready_us = route_turn(flight);
+
+    return ready_us <= flight->wait_until_us || ready_us <= loop_now(flight->fetcher->loop);
+}
+
 static void refuse(struct flight *flight, int64_t ready_us, const char *why)
 {
     struct fetcher *fetcher = flight->fetcher;
@@ -244,10 +251,9 @@ void route_join(struct flight *flight, struct ask *ask)
 void route_line_up(struct flight *flight)
 {
     struct fetcher *fetcher = flight->fetcher;
-    int64_t ready_us = route_turn(flight);
 
-    if (ready_us > flight->wait_until_us) {
-        refuse_to_wait(flight, ready_us);
+    if (!route_is_in_time(flight)) {
+        refuse_to_wait(flight, route_turn(flight));
         return;
     }
     move(flight, FLIGHT_QUEUED);

@@ -34,6 +34,9 @@ struct coherence *coherence_new(const struct coherence_options *options, struct 
 /* Says goodbye to the others, who then do not wait for us. The loop must turn for it to be heard. */
 void coherence_leave(struct coherence *coherence);
 
+/* Whether it was heard, or never will be. */
+bool coherence_has_left(const struct coherence *coherence);
+
 /* Orders under way are answered as they stand. */
 void coherence_free(struct coherence *coherence);
 

@@ -38,7 +38,14 @@ void entry_unref(struct entry *entry);        /* NULL is fine; the last one free
 int64_t entry_age(const struct entry *entry, int64_t now_us);
 
 /* How long it is fresh where windows are fresh for `ttl_us`: less when it was purged softly. */
-int64_t entry_ttl(const struct entry *entry, int64_t ttl_us);
+static inline int64_t entry_ttl(const struct entry *entry, int64_t ttl_us)
+{
+    int64_t stale_from_us = atomic_load_explicit(&entry->stale_from_us, memory_order_relaxed);
+    if (stale_from_us == CLOCK_NEVER)
+        return ttl_us;
+    int64_t until_us = stale_from_us > entry->fetched_us ? stale_from_us - entry->fetched_us : 0;
+    return until_us < ttl_us ? until_us : ttl_us;
+}
 
 /* True for one caller in `pause_us`: it is the one that refreshes the window in the background. Any thread. */
 bool entry_claim_refresh(struct entry *entry, int64_t now_us, int64_t pause_us) MUST_CHECK;

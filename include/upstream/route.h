@@ -77,6 +77,9 @@ void route_line_up(struct flight *flight);
 /* When its call could start if all before it start as early as they may. */
 int64_t route_turn(const struct flight *flight);
 
+/* Whether that is within its patience. Who would not wait at all may still go at once: time passes while we think. */
+bool route_is_in_time(const struct flight *flight);
+
 /* Refuses those in the queue who would outwait their patience: a pause has begun. */
 void route_clear_line(struct fetcher *fetcher);
 

@@ -169,6 +169,24 @@ static void answer_search(struct puppet_call *call)
     buf_free(&body);
 }
 
+/* As many in a sliding interval as are allowed, by when they arrive; one that is refused does not count. */
+static bool is_admitted(struct puppet *puppet)
+{
+    int64_t arrival_us = loop_now(puppet->loop) + random_between(&puppet->random, 0, puppet->jitter_us);
+    int64_t recent = 0;
+
+    if (puppet->throttle_count == 0)
+        return true;
+    for (size_t i = 0; i < puppet->admitted_count; i++) {
+        int64_t distance_us = arrival_us - puppet->admitted[i];
+        recent += distance_us < puppet->throttle_interval_us && distance_us > -puppet->throttle_interval_us;
+    }
+    if (recent >= puppet->throttle_count)
+        return false;
+    puppet->admitted[puppet->admitted_count++] = arrival_us;
+    return true;
+}
+
 static void answer(struct puppet_call *call)
 {
     struct puppet_script *script = call->is_search ? &call->puppet->search_script : &call->puppet->token_script;
@@ -180,6 +198,8 @@ static void answer(struct puppet_call *call)
     else if (script->next < script->count)
         make_ready(call, &script->answers[script->next++]);
     else if (call->is_search && random_between(&call->puppet->random, 1, 100) <= call->puppet->throttled_percent)
+        make_ready(call, &(struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = CLOCK_SECOND});
+    else if (call->is_search && !is_admitted(call->puppet))
         make_ready(call, &(struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = CLOCK_SECOND});
     else if (call->is_search)
         answer_search(call);

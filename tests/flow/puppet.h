@@ -54,6 +54,9 @@ struct puppet {
     bool is_dead;                    /* nobody can connect */
     bool kept_are_dead;              /* searches that do not ask for a fresh connection are sent over a dead one */
     int64_t throttled_percent;       /* of the searches, at random: 409 with a Retry-After of a second */
+    int64_t throttle_count;          /* searches admitted in any throttle_interval_us; 0: any number. Others: 409 */
+    int64_t throttle_interval_us;
+    int64_t jitter_us; /* a search arrives there by so much later at the most */
     struct random random;
     const char *denied;             /* searches whose URL holds this are answered 401; NULL: none */
     int64_t token_uses;             /* searches that a token is good for; 0: any number */
@@ -67,8 +70,10 @@ struct puppet {
     unsigned serial;                                  /* of the last token: access-N, refresh-N */
     unsigned oldest_access;                           /* older ones are dead */
     int64_t used;                                     /* searches with the last token */
-    bool refresh_alive;                               /* of `serial` */
-    int64_t expires_us;                               /* of the last token */
+    int64_t admitted[PUPPET_CALLS_MAX];               /* when they arrived, by the throttle */
+    size_t admitted_count;
+    bool refresh_alive; /* of `serial` */
+    int64_t expires_us; /* of the last token */
 };
 
 void puppet_init(struct puppet *puppet, struct loop *loop);

@@ -1097,6 +1097,30 @@ static void a_flight_that_is_throttled_again_and_again_gives_up(void **state)
     assert_in_range(house->puppet.searches, 5, 6); /* the first one, and one a second */
 }
 
+/* A throttle that counts what arrives; the network's jitter is within the budget's margin. */
+static void three_hundred_misses_at_once_are_spread_for_the_throttle(void **state)
+{
+    static const int64_t jitters_us[] = {0, 5 * CLOCK_MILLISECOND};
+    struct house *house = *state;
+
+    house->options.max_wait_us = 60 * CLOCK_SECOND;
+    for (size_t i = 0; i < sizeof jitters_us / sizeof jitters_us[0]; i++) {
+        build(house);
+        warm_up(house);
+        house->puppet.throttle_count = 10;
+        house->puppet.throttle_interval_us = 100 * CLOCK_MILLISECOND;
+        house->puppet.jitter_us = jitters_us[i];
+        size_t fine = answered(house, ASK_OK), searches = house->puppet.searches;
+        for (size_t j = 0; j < 300; j++)
+            ask_number(house, 300 * i + j);
+        pass(house, 60 * CLOCK_SECOND);
+        assert_int_equal(answered(house, ASK_OK) - fine, 300);
+        assert_int_equal(house->puppet.searches - searches, 300);
+        assert_int_equal(metrics_read(house->metrics, METRIC_UPSTREAM_THROTTLED), 0);
+        house->puppet.throttle_count = 0;
+    }
+}
+
 /* The queue. */
 
 static void a_full_queue_refuses_with_the_time_it_needs(void **state)
@@ -1946,6 +1970,7 @@ int main(void)
         TEST(a_probe_that_is_throttled_too_begins_another_pause),
         TEST(a_pause_longer_than_anybody_waits_is_told_at_once),
         TEST(a_flight_that_is_throttled_again_and_again_gives_up),
+        TEST(three_hundred_misses_at_once_are_spread_for_the_throttle),
         TEST(a_full_queue_refuses_with_the_time_it_needs),
         TEST(who_would_wait_too_long_is_told_at_once),
         TEST(a_turn_that_comes_with_the_last_of_the_patience_is_taken),

@@ -30,6 +30,7 @@ struct instance {
     struct quota_desk *desk;
     struct flow *flow;
     struct counters *counters;
+    struct notable *notable;
 };
 
 struct house {
@@ -85,6 +86,7 @@ static void build_desk(struct house *house, struct instance *instance, enum quot
         .log = house->log,
         .counters = instance->counters,
         .desk = instance->desk,
+        .notable = instance->notable,
     };
     instance->flow = flow_new(&flow, &parts);
 }
@@ -108,6 +110,7 @@ static void build_instance(struct house *house, struct instance *instance)
     policy.concurrency = 2;
     add_client(instance->roster, "narrow", &policy);
     instance->counters = metrics_block(house->metrics);
+    instance->notable = notable_new();
     puppet_redis_init(&instance->redis, &house->store, house->loop);
     build_desk(house, instance, QUOTA_LOCAL);
 }
@@ -166,6 +169,7 @@ static int tear_down(void **state)
         flow_free(house->instances[i].flow);
         quota_desk_free(house->instances[i].desk);
         puppet_redis_free(&house->instances[i].redis);
+        notable_free(house->instances[i].notable);
         roster_free(house->instances[i].roster);
     }
     puppet_store_free(&house->store);
