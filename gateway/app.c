@@ -169,6 +169,7 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
         .quota_redis_options = settings->has_quota_redis ? &app->quota_redis : NULL,
         .log = app->log,
         .counters = metrics_block(app->metrics),
+        .is_first = app->worker_count == 0,
         .notable = app->notable,
     };
     struct front_options front = room_options_front(settings);

@@ -54,5 +54,7 @@ struct flow_options room_options_flow(const struct settings *settings)
         .stale_if_error_us = settings->stale_if_error_us,
         .window = settings->window,
         .query_max = (size_t)settings->query_bytes,
+        .quota_timeout_us = settings->redis_timeout_us,
+        .quota_on_failure = (enum quota_on_failure)settings->redis_on_failure,
     };
 }

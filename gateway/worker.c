@@ -12,6 +12,7 @@ struct worker {
     struct loop *loop;
     struct mailbox *mailbox;
     struct redis *redis, *quota_redis; /* NULL: none; both may be the same */
+    struct quota_desk *desk;           /* NULL: quotas are counted in process */
     struct flow *flow;
     struct front *fronts[SETTINGS_LISTEN_MAX];
     size_t front_count;
@@ -54,6 +55,18 @@ static bool connect_redis(struct worker *worker, const struct flow_parts *parts)
     return worker->redis != NULL && worker->quota_redis != NULL;
 }
 
+static void open_desk(struct worker *worker, const struct flow_options *flow, struct flow_parts *own)
+{
+    const struct quota_desk_options options = {.key_prefix = flow->key_prefix,
+                                               .timeout_us = flow->quota_timeout_us,
+                                               .on_failure = flow->quota_on_failure,
+                                               .checks_server = own->is_first};
+    if (worker->quota_redis == NULL)
+        return;
+    worker->desk = quota_desk_new(worker->loop, worker->quota_redis, &options, own->log, own->counters);
+    own->desk = worker->desk;
+}
+
 struct worker *worker_new(const struct flow_options *flow, const struct flow_parts *parts,
                           const struct front_options *front, struct front_census *census, const int *descriptors,
                           size_t descriptor_count)
@@ -74,6 +87,7 @@ struct worker *worker_new(const struct flow_options *flow, const struct flow_par
     own.loop = worker->loop;
     own.redis = worker->redis;
     own.quota_redis = worker->quota_redis;
+    open_desk(worker, flow, &own);
     worker->flow = flow_new(flow, &own);
     if (!add_fronts(worker, front, census, parts, descriptors, descriptor_count)) {
         worker_free(worker);
@@ -96,11 +110,23 @@ bool worker_start(struct worker *worker)
     return worker->started;
 }
 
+static void say_drained(void *context)
+{
+    struct worker *worker = context;
+    if (worker->done != NULL)
+        mailbox_post(worker->reply_to, worker->done);
+}
+
+/* Other instances may spend at once what this one does not need any more. */
 static void on_drained(void *context)
 {
     struct worker *worker = context;
-    if (--worker->draining == 0 && worker->done != NULL)
-        mailbox_post(worker->reply_to, worker->done);
+    if (--worker->draining > 0)
+        return;
+    if (worker->desk != NULL)
+        quota_desk_return_all(worker->desk, say_drained, worker);
+    else
+        say_drained(worker);
 }
 
 static void drain_fronts(struct worker *worker)
@@ -140,6 +166,8 @@ void worker_stop(struct worker *worker)
 bool worker_settle(struct worker *worker)
 {
     drain_fronts(worker);
+    if (worker->desk != NULL)
+        quota_desk_close(worker->desk);
     if (worker->redis != NULL)
         redis_close(worker->redis); /* nobody waits for replies any more */
     if (worker->quota_redis != NULL)
@@ -154,6 +182,7 @@ void worker_free(struct worker *worker)
     for (size_t i = 0; i < worker->front_count; i++)
         front_free(worker->fronts[i]);
     flow_free(worker->flow);
+    quota_desk_free(worker->desk);
     if (worker->quota_redis != worker->redis)
         redis_free(worker->quota_redis);
     redis_free(worker->redis);

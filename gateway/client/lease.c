@@ -10,8 +10,8 @@
 enum {
     FAST_CLOCK = 512, /* a clock may run 1/512 fast against Redis's; the kernel slews by 1/2000 at most */
     SECURITY = 256,   /* part of a lease's length that is not used */
-    CALLS = 16,       /* a second, of one client, with */
-    CALLS_BURST = 4,  /* so that no second has more than 20 */
+    CALLS = 10,       /* a second, of one client, with */
+    CALLS_BURST = 10, /* so that no second has more than 20 */
     COVERED = 200     /* requests that a lease should last for */
 };
 
@@ -21,6 +21,7 @@ static const int64_t SOON_US = 100 * CLOCK_MILLISECOND;
 static const int64_t SAMPLE_US = 250 * CLOCK_MILLISECOND; /* demand is not measured over less */
 static const int64_t BELIEVED_US = 500 * CLOCK_MILLISECOND;
 static const double WANTED = 1.5; /* of the demand */
+static const double CUSHION = 4;  /* tokens */
 static const struct rate PACE = {CALLS, CLOCK_SECOND, CALLS_BURST};
 
 static int64_t less(int64_t a, int64_t b)
@@ -79,7 +80,7 @@ static void put_down(struct lease *lease, int64_t now_us)
 
 void lease_init(struct lease *lease, const struct rate *rate, int64_t timeout_us, int64_t now_us)
 {
-    *lease = (struct lease){.timeout_us = timeout_us, .since_us = now_us, .cushion = 4, .holders = 1};
+    *lease = (struct lease){.timeout_us = timeout_us, .since_us = now_us, .cushion = CUSHION, .holders = 1};
     lease->rush_us = more(4 * timeout_us, SOON_US);
     if (rate != NULL)
         rate_refine(rate, &lease->rate);
@@ -194,9 +195,11 @@ static void measure(struct lease *lease, int64_t now_us)
     double seen, modest = (double)first_share(lease) * (double)CLOCK_SECOND / (double)lease->rate.period_us;
     demand(lease, now_us, &seen);
     bool is_new = !is_alive(lease, now_us) && (seen > modest || lease->per_second > modest);
-    if (is_new)
+    if (is_new) {
         lease->per_second = modest / WANTED;
-    else if (seen > lease->per_second || now_us - lease->since_us >= BELIEVED_US)
+        lease->cushion = CUSHION;
+    }
+    if (!is_new && (seen > lease->per_second || now_us - lease->since_us >= BELIEVED_US))
         lease->per_second = seen;
     if (is_new || now_us - lease->since_us >= BELIEVED_US) {
         lease->arrivals = 0;
@@ -224,7 +227,7 @@ static void size_wants(struct lease *lease, bool is_exhausted, struct lease_ask 
     double burst_quarter = (double)rate->burst / 4;
     lease->cushion = is_exhausted ? lease->cushion * 2 : lease->cushion * 0.75;
     lease->cushion = lease->cushion > burst_quarter ? burst_quarter : lease->cushion;
-    lease->cushion = lease->cushion < 4 ? 4 : lease->cushion;
+    lease->cushion = lease->cushion < CUSHION ? CUSHION : lease->cushion;
     ask->want_share = at_most(per_second * WANTED * (double)rate->period_us / (double)CLOCK_SECOND + 1, rate->count);
     ask->want_room = at_most((lease->cushion + per_second / 2) * (double)rate->period_us, full);
     double duration = COVERED * (double)CLOCK_SECOND / (per_second > 0.01 ? per_second : 0.01);
@@ -307,6 +310,7 @@ static void state_facts(struct lease *lease, int64_t now_us, struct lease_ask *a
 void lease_ask(struct lease *lease, int64_t now_us, int64_t need, struct lease_ask *ask)
 {
     *ask = (struct lease_ask){.need = need};
+    lease->is_giving = false;
     put_in_order(lease, now_us);
     measure(lease, now_us);
     size_wants(lease, need > 0 && is_alive(lease, now_us), ask);
@@ -321,6 +325,7 @@ void lease_ask_nothing(struct lease *lease, int64_t now_us, struct lease_ask *as
     lease->back += lease->level;
     lease->share = lease->room = lease->level = 0;
     lease->stop_us = 0;
+    lease->is_giving = true;
     state_facts(lease, now_us, ask);
 }
 
@@ -334,7 +339,7 @@ static void note_told(struct lease *lease, int64_t now_us, const struct lease_gr
     lease->holders = more(grant->holders, 1);
     lease->away_until_us = 0;
     lease->pause_us = 0;
-    lease->ask_at_us = grant->wait_us > 0 ? now_us + grant->wait_us : 0;
+    lease->ask_at_us = grant->wait_us > 0 && !lease->is_giving ? now_us + grant->wait_us : 0;
 }
 
 void lease_granted(struct lease *lease, int64_t now_us, const struct lease_grant *grant)

@@ -182,6 +182,7 @@ local function allot(bucket, others, fair)
     bucket.free_share, bucket.free_room = math.max(0, count - others.share), math.max(0, full - others.room)
     if holders <= HOLDERS_MAX and not (full < 2 * holders * period) then
         lease.room = math.min(want.room, math.max(down(bucket.free_room, 4), period), bucket.free_room)
+        lease.room = down(lease.room, period) * period -- room for whole tokens
         if lease.room >= period then -- an eighth of what is free is left for who comes next
             lease.share = math.min(want.share, math.max(fair, count - others.wanted), bucket.free_share - up(bucket.free_share, 8))
         end
@@ -191,9 +192,12 @@ local function allot(bucket, others, fair)
     return lease
 end
 
--- Moves tokens out of the bucket: up to the lease's room, and for those who wait beyond it.
+-- Moves tokens out of the bucket: into the lease's room, though half of them stay for others where nobody waits for them;
+-- and for those who wait beyond it.
 local function pay(bucket, lease)
-    lease.grant = between(0, lease.room - kept.level, bucket.level)
+    local most = math.max(math.min(want.need * period, bucket.level), down(bucket.level, 2))
+    if bucket.level - most < period then most = bucket.level end -- parts of a token help nobody
+    lease.grant = between(0, lease.room - kept.level, most)
     bucket.level = bucket.level - lease.grant
     local tokens = down(kept.level + lease.grant, period)
     local can = math.min(bucket.level, bucket.free_room - lease.held_room)

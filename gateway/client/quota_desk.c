@@ -4,6 +4,8 @@
  * but redis->start's copying. */
 #include "client/quota_holding.h"
 
+#include "client/eviction.h"
+
 #include <assert.h>
 
 static const int64_t SWEEP_US = CLOCK_SECOND;
@@ -23,6 +25,7 @@ struct quota_desk {
                                        to its account */
     struct quota_holding *asking;   /* whose calls are under way */
     struct timer sweep;
+    struct eviction_check eviction;
     bool is_closed;
     int64_t logged_us;
     void (*on_returned)(void *context);
@@ -269,6 +272,9 @@ static void take_reply(struct quota_desk *desk, struct quota_holding *holding, i
         return;
     }
     lease_granted(&holding->lease, now_us, &lease);
+    if (desk->options.checks_server)
+        eviction_check_start(&desk->eviction, desk->redis, desk->log);
+    desk->options.checks_server = false;
     if (holding->account->policy.has_misses)
         prepaid_granted(&holding->prepaid, now_us, &prepaid);
     if (lease.share + lease.level + lease.rush > 0)
@@ -459,6 +465,7 @@ void quota_desk_close(struct quota_desk *desk)
         return;
     desk->is_closed = true;
     timer_stop(desk->loop, &desk->sweep);
+    eviction_check_stop(&desk->eviction);
     while (desk->asking != NULL) {
         struct redis_call *call = &desk->asking->call;
         desk->redis->cancel(desk->redis, call);

@@ -40,6 +40,7 @@ struct lease {
     int64_t rush, rush_stop_us; /* tokens */
 
     bool asking;
+    bool is_giving; /* and wants nothing: a reply that gives nothing is no refusal */
     int64_t sent_us;
     int64_t ask_at_us;               /* Redis said that it has nothing before */
     int64_t back;                    /* to be given back with the next call */

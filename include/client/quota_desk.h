@@ -22,6 +22,7 @@ struct quota_desk_options {
     struct slice key_prefix; /* borrowed */
     int64_t timeout_us;      /* of a call */
     enum quota_on_failure on_failure;
+    bool checks_server; /* asks once whether the server may evict counters, and warns */
 };
 
 struct quota_desk;

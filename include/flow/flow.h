@@ -21,6 +21,8 @@ struct flow_options {
     int64_t stale_if_error_us;         /* past the ttl: served when Nexudus gives nothing usable */
     int64_t window;                    /* records */
     size_t query_max;                  /* bytes of a raw query */
+    int64_t quota_timeout_us;          /* of one call to Redis for quota */
+    enum quota_on_failure quota_on_failure;
 };
 
 /* What a flow works with; all borrowed, all outlive it. */
@@ -38,6 +40,7 @@ struct flow_parts {
     struct log *log;
     struct counters *counters; /* this worker's */
     struct notable *notable;
+    bool is_first;                        /* of the workers: says once what all would say */
     struct quota_desk *desk;              /* this worker's; NULL: quotas are counted in process */
     const struct shared_options *sharing; /* with whom windows are shared; its loop and Redis are this worker's */
 };

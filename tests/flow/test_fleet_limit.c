@@ -551,6 +551,33 @@ static void a_client_under_its_limit_is_never_refused_and_hardly_asked_for(void 
     }
 }
 
+/* A flood ends, and everybody gives back when the bucket is still empty: that they get nothing for it is no refusal. */
+static void who_gives_back_is_served_when_it_comes_again(void **state)
+{
+    (void)state;
+    struct random random;
+    struct fleet fleet;
+    random_init(&random, 1);
+    fleet_init(&fleet, 100, CLOCK_SECOND, 100, 4);
+    for (int64_t end_us = 5 * CLOCK_SECOND; fleet.at_us < end_us; fleet.at_us += 1000)
+        live_once(&fleet, &fleet.holders[random_between(&random, 0, 3)], &random, &FAIR, true);
+    for (size_t i = 0; i < fleet.count; i++) {
+        while (fleet.holders[i].lease.asking || fleet.holders[i].waiting > 0)
+            flood_one(&fleet, i, &random, 1000);
+        fly(&fleet, &fleet.holders[i], &random, &FAIR, 0, true);
+        fleet.at_us += 5000;
+        live_once(&fleet, &fleet.holders[i], &random, &FAIR, false);
+    }
+    fleet.at_us += 300 * CLOCK_MILLISECOND;
+    for (size_t i = 0; i < fleet.count; i++) {
+        int64_t refused = fleet.holders[i].refused;
+        live_once(&fleet, &fleet.holders[i], &random, &FAIR, true);
+        fleet.at_us += 5000;
+        live_once(&fleet, &fleet.holders[i], &random, &FAIR, false);
+        assert_int_equal(fleet.holders[i].refused, refused);
+    }
+}
+
 /* Searches of a window: paid in advance, given back, lost with those who held them; never more than the limit. */
 
 enum { WINDOWS = 8, KEPT = 16 };
@@ -685,6 +712,7 @@ int main(void)
         cmocka_unit_test(a_lowered_share_is_heard_first),
         cmocka_unit_test(a_flood_uses_what_there_is_and_asks_seldom),
         cmocka_unit_test(a_client_under_its_limit_is_never_refused_and_hardly_asked_for),
+        cmocka_unit_test(who_gives_back_is_served_when_it_comes_again),
         cmocka_unit_test(no_window_has_more_searches_than_its_limit),
         cmocka_unit_test(all_of_a_window_is_used_and_seldom_asked_for),
     };
