@@ -59,8 +59,13 @@ struct reading {
     struct slice identity;
     struct envelope *out;
     struct claims claims;
+    size_t named; /* records that have the identity member */
     char *why;
 };
+
+/* A set of records by identity: open addressing, half empty at the most. */
+enum { TWIN_SLOTS = 2048 };
+_Static_assert(TWIN_SLOTS >= 2 * ENVELOPE_RECORDS_MAX, "the set must never fill");
 
 struct slice envelope_field_name(enum envelope_field field)
 {
@@ -170,6 +175,7 @@ static bool read_record(struct reading *reading)
         return false;
     size_t length = (size_t)(scan->at - from);
     struct slice named = value.length > 0 ? value : slice_make(from, length);
+    reading->named += value.length > 0;
     reading->out->records[reading->out->record_count++] = (struct envelope_record){
         .at = offset_of(reading, from), .length = (uint32_t)length, .identity = hash_open(named).low};
     return true;
@@ -283,6 +289,25 @@ static bool is_coherent(const struct reading *reading, int64_t index, int64_t si
                            says(reading, ENVELOPE_LAST_ITEM, index * size + count)));
 }
 
+/* Where all records have an identity, no two have the same. */
+static bool has_twins(const struct reading *reading)
+{
+    uint16_t slots[TWIN_SLOTS] = {0}; /* record + 1; 0: free */
+    const struct envelope *envelope = reading->out;
+    if (reading->named < envelope->record_count)
+        return false;
+    for (size_t i = 0; i < envelope->record_count; i++) {
+        uint64_t identity = envelope->records[i].identity;
+        size_t slot = identity % TWIN_SLOTS;
+        while (slots[slot] != 0 && envelope->records[slots[slot] - 1].identity != identity)
+            slot = (slot + 1) % TWIN_SLOTS;
+        if (slots[slot] != 0)
+            return true;
+        slots[slot] = (uint16_t)(i + 1);
+    }
+    return false;
+}
+
 static enum envelope_verdict judge(struct reading *reading, int64_t *cap)
 {
     if (!has_required(reading))
@@ -297,6 +322,10 @@ static enum envelope_verdict judge(struct reading *reading, int64_t *cap)
     }
     if (!is_coherent(reading, window->index, size))
         return ENVELOPE_BAD;
+    if (has_twins(reading)) {
+        (void)complain(reading, "A record is there twice.");
+        return ENVELOPE_BAD;
+    }
     reading->out->total_items = claims->number[ENVELOPE_TOTAL_ITEMS];
     reading->out->page_size = size;
     /* A smaller page that holds all there is may be a cap, or Nexudus's way to count: nothing is learnt from it. */

@@ -87,6 +87,10 @@ static const struct row ROWS[] = {
     {"{\"Id\":3,\"Name\":\"a\"}", "{}", ENVELOPE_OK, ""},
     {"\"TotalItems\":5", "\"Total\":5", ENVELOPE_BAD, "TotalItems is missing"},
     {"\"TotalItems\":5", "\"TotalItems\":5,\"TotalItems\":5", ENVELOPE_BAD, "TotalItems is there twice"},
+    {"{\"Id\":4", "{\"Id\":3", ENVELOPE_BAD, "record is there twice"},
+    {"{\"Id\":4", "{\"I\\u0064\":3", ENVELOPE_BAD, "record is there twice"},
+    {"{\"Id\":3,\"Name\":\"a\"},{\"Id\":4,\"Name\":\"b\"}", "{},{}", ENVELOPE_OK, ""}, /* they are not named */
+    {"{\"Id\":3,\"Name\":\"a\"},{\"Id\":4", "{\"Id\":null},{\"Id\":null", ENVELOPE_OK, ""},
     {"\"TotalItems\":5", "\"TotalItems\":5,\"Total\\u0049tems\":5", ENVELOPE_BAD, "TotalItems is there twice"},
     {"\"CurrentPage\":2", "\"Records\":[]", ENVELOPE_BAD, "Records is there twice"},
     /* types */
