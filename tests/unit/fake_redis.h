@@ -177,12 +177,4 @@ static void fake_welcome(struct fake_house *house)
     fake_settle(house);
 }
 
-static bool fake_logged(struct fake_house *house, const char *text)
-{
-    static char said[256 * 1024];
-    ssize_t length = pread(house->log_fd, said, sizeof said - 1, 0);
-    said[length > 0 ? length : 0] = '\0';
-    return strstr(said, text) != NULL;
-}
-
 #endif

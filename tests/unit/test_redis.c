@@ -70,6 +70,14 @@ static void ask(struct redis *redis, struct asked *asked, const char *word)
     assert_int_equal(asked->done, before); /* never inside start */
 }
 
+static bool logged(struct fake_house *house, const char *text)
+{
+    static char said[256 * 1024];
+    ssize_t length = pread(house->log_fd, said, sizeof said - 1, 0);
+    said[length > 0 ? length : 0] = '\0';
+    return strstr(said, text) != NULL;
+}
+
 static int64_t counted(struct fake_house *house, enum metric metric)
 {
     return metrics_read(house->metrics, metric);
@@ -144,8 +152,8 @@ static void a_refused_login_is_told_without_the_password(void **state)
     FAKE_WAIT(house, asked.done);
     ASSERT_OUTCOME(&asked, REDIS_AWAY, false);
     assert_false(redis->is_there(redis));
-    assert_true(fake_logged(house, "the login was answered ERR"));
-    assert_false(fake_logged(house, "sesame"));
+    assert_true(logged(house, "the login was answered ERR"));
+    assert_false(logged(house, "sesame"));
     disconnect(redis);
 }
 
