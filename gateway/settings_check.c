@@ -152,8 +152,8 @@ static bool check_redis_url(const char *text, const char *name, struct redis_url
         complain(place, "redis", name, why);
         return false;
     }
-    if (url->kind == REDIS_CLUSTER || url->kind == REDIS_SENTINEL) {
-        complain(place, "redis", name, "this version knows single servers only, no cluster and no sentinels");
+    if (url->kind == REDIS_SENTINEL) {
+        complain(place, "redis", name, "sentinels are not known to this version: single servers and clusters only");
         return false;
     }
     return true;

@@ -4,7 +4,9 @@
  * knows no socket and no topology. */
 #include "io/redis.h"
 
+#include "io/redis_cluster.h"
 #include "io/redis_single.h"
+#include "io/redis_slots.h"
 #include "io/redis_wire.h"
 
 #include <assert.h>
@@ -244,10 +246,16 @@ static void on_early(struct deferred *deferred)
         finish(op, REDIS_AWAY, NULL, op->request.maybe_done);
 }
 
-static int slot_of(const struct redis_call *call)
+/* Of a cluster only. */
+static int slot_of(const struct redis_carrier *carrier, const struct redis_call *call)
 {
-    (void)call;
-    return -1;
+    if (carrier->parts.options.url->kind != REDIS_CLUSTER)
+        return -1;
+    struct slice key = call->key.at == NULL && call->key_count > 0 ? call->arguments[0] : call->key;
+    int slot = key.at != NULL ? redis_slot(key) : -1;
+    for (size_t i = 0; i < call->key_count; i++)
+        assert(redis_slot(call->arguments[i]) == slot);
+    return slot;
 }
 
 static void start(struct redis *redis, struct redis_call *call)
@@ -264,7 +272,7 @@ static void start(struct redis *redis, struct redis_call *call)
     op->carrier = carrier;
     op->call = call;
     op->script = call->script;
-    op->slot = slot_of(call);
+    op->slot = slot_of(carrier, call);
     op->started_us = loop_now(loop);
     op->request.on_reply = on_reply;
     op->deadline.on_timer = on_deadline;
@@ -322,7 +330,8 @@ struct redis *redis_new(struct loop *loop, const struct redis_options *options, 
     struct redis_carrier *carrier = mem_new(sizeof(*carrier));
     carrier->redis = (struct redis){start, cancel, is_there};
     carrier->parts = (struct redis_route_parts){loop, *options, log, counters};
-    carrier->route = redis_single_new(&carrier->parts);
+    bool is_cluster = options->url->kind == REDIS_CLUSTER;
+    carrier->route = is_cluster ? redis_cluster_new(&carrier->parts) : redis_single_new(&carrier->parts);
     return &carrier->redis;
 }
 

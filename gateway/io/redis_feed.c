@@ -3,6 +3,7 @@
  * what is said. */
 #include "io/redis_feed.h"
 
+#include "base/random.h"
 #include "io/redis.h"
 #include "io/redis_node.h"
 #include "io/redis_wire.h"
@@ -12,11 +13,16 @@
 /* No request waits for a feed, so it is given longer than a command before it is called dead. */
 #define PATIENCE_MIN_US INT64_C(1000000)
 #define HEARTBEAT_US INT64_C(1000000)
+#define MOVE_US INT64_C(200000)
 
 struct redis_feed {
     struct loop *loop;
     struct redis_feed_events events;
+    struct redis_options options;
     struct redis_node *node;
+    size_t host; /* of the URL's: in a cluster any node does, as all of them hear what one is told */
+    struct timer move;
+    struct random random;
     struct log *log;
     int64_t patience_us;
     struct buf subscribe; /* the command */
@@ -34,6 +40,8 @@ static void set_up(struct redis_feed *feed, bool up)
     feed->events.on_link(feed->events.context, up);
 }
 
+static void connect_node(struct redis_feed *feed);
+
 static void on_change(void *context, struct redis_node *node)
 {
     struct redis_feed *feed = context;
@@ -42,9 +50,23 @@ static void on_change(void *context, struct redis_node *node)
     if (redis_node_is_up(node)) {
         redis_node_say(node, buf_slice(&feed->subscribe));
         timer_start(feed->loop, &feed->deadline, loop_now(feed->loop) + feed->patience_us);
-    } else {
-        set_up(feed, false);
+        return;
     }
+    set_up(feed, false);
+    if (!redis_node_is_there(node) && feed->options.url->host_count > 1)
+        timer_start(feed->loop, &feed->move,
+                    loop_now(feed->loop) + random_between(&feed->random, MOVE_US / 2, MOVE_US));
+}
+
+/* To the next node of a cluster. */
+static void on_move(struct timer *timer)
+{
+    struct redis_feed *feed = MEM_OUTER(timer, struct redis_feed, move);
+    if (redis_node_is_up(feed->node))
+        return;
+    redis_node_free(feed->node);
+    feed->host = (feed->host + 1) % feed->options.url->host_count;
+    connect_node(feed);
 }
 
 static void on_confirmed(struct redis_feed *feed)
@@ -85,39 +107,47 @@ static void write_subscribe(struct redis_feed *feed, const struct slice *channel
     feed->channel_count = count;
 }
 
+static void connect_node(struct redis_feed *feed)
+{
+    const struct redis_url *url = feed->options.url;
+    const struct redis_node_options node = {
+        .host = url->kind == REDIS_UNIX ? url->path : url->hosts[feed->host].name,
+        .port = url->kind == REDIS_UNIX ? 0 : url->hosts[feed->host].port,
+        .user = url->user,
+        .password = url->password,
+        .database = url->database,
+        .timeout_us = feed->patience_us,
+        .heartbeat_us = HEARTBEAT_US,
+        .log = feed->log,
+        .on_change = on_change,
+        .on_said = on_said,
+        .context = feed,
+    };
+    feed->node = redis_node_new(feed->loop, &node);
+}
+
 struct redis_feed *redis_feed_new(struct loop *loop, const struct redis_options *options, const struct slice *channels,
                                   size_t channel_count, const struct redis_feed_events *events, struct log *log)
 {
-    const struct redis_url *url = options->url;
     struct redis_feed *feed = mem_new(sizeof(*feed));
     feed->loop = loop;
     feed->events = *events;
     feed->log = log;
     feed->patience_us = options->timeout_us > PATIENCE_MIN_US ? options->timeout_us : PATIENCE_MIN_US;
     feed->deadline.on_timer = on_deadline;
+    feed->options = *options;
+    feed->move.on_timer = on_move;
+    random_init(&feed->random, 0);
     write_subscribe(feed, channels, channel_count);
-    const struct redis_node_options node = {
-        .host = url->kind == REDIS_UNIX ? url->path : url->hosts[0].name,
-        .port = url->kind == REDIS_UNIX ? 0 : url->hosts[0].port,
-        .user = url->user,
-        .password = url->password,
-        .database = url->database,
-        .timeout_us = feed->patience_us,
-        .heartbeat_us = HEARTBEAT_US,
-        .log = log,
-        .on_change = on_change,
-        .on_said = on_said,
-        .context = feed,
-    };
-    feed->node = redis_node_new(loop, &node);
+    connect_node(feed);
     return feed;
 }
-
 void redis_feed_free(struct redis_feed *feed)
 {
     if (feed == NULL)
         return;
     timer_stop(feed->loop, &feed->deadline);
+    timer_stop(feed->loop, &feed->move);
     redis_node_free(feed->node);
     buf_free(&feed->subscribe);
     mem_free(feed);

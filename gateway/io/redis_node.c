@@ -419,6 +419,11 @@ bool redis_node_is_up(const struct redis_node *node)
     return node->state == UP;
 }
 
+bool redis_node_is_idle(const struct redis_node *node)
+{
+    return node->waiting == NULL && (node->link == NULL || redis_link_under_way(node->link) == 0);
+}
+
 bool redis_node_is_there(const struct redis_node *node)
 {
     return node->state != AWAY;

@@ -3,8 +3,8 @@
  * server, a cluster or the master that sentinels name (redis_new), a puppet in the flow tests. Bytes, deadlines, routes
  * and a breaker; no policy, and no retry but where the server said that nothing was done. One thread.
  *
- * Deadlines are on the loop's clock, Redis lives in real time: on a frozen clock nothing is ever late, and a clock that is
- * moved while a call is under way makes it late unless its reply has come by then. */
+ * Deadlines are on the loop's clock, Redis lives in real time: on a frozen clock nothing is ever late, and a clock that
+ * is moved while a call is under way makes it late unless its reply has come by then. */
 #ifndef NEXGATE_IO_REDIS_H
 #define NEXGATE_IO_REDIS_H
 

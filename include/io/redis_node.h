@@ -48,6 +48,9 @@ void redis_node_free(struct redis_node *node);
 /* Logged in and answering. */
 bool redis_node_is_up(const struct redis_node *node);
 
+/* Nothing waits, and no reply is still to come. */
+bool redis_node_is_idle(const struct redis_node *node);
+
 /* Not away. */
 bool redis_node_is_there(const struct redis_node *node);
 

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "redis_server")
 
 from gateway import Gateway  # noqa: E402
-from redis_server import Redis  # noqa: E402
+from redis_server import Redis, RedisCluster  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 
@@ -35,6 +35,9 @@ class Workshop:
     def redis(self, **options):
         """A redis-server, started; its URL is `url`."""
         return self._keep(Redis(self._folders.mktemp("redis"), **options)).start()
+
+    def redis_cluster(self, **options):
+        return self._keep(RedisCluster(self._folders.mktemp, **options)).start()
 
     def close(self):
         failure = None

@@ -171,3 +171,67 @@ class Redis:
             facts = dict(fact.split("=") for fact in text.split(","))
             found[name.removeprefix("cmdstat_")] = int(facts["calls"])
         return found
+
+
+class RedisCluster:
+    """Masters with a replica each, on one machine, each master with an equal share of the slots."""
+
+    SLOTS = 16384
+    NODE_TIMEOUT = 1000  # ms
+
+    def __init__(self, make_folder, masters=3, replicas=True):
+        options = {"cluster-enabled": "yes", "cluster-node-timeout": self.NODE_TIMEOUT, "cluster-replica-validity-factor": 0,
+                   "cluster-require-full-coverage": "no", "repl-diskless-sync-delay": 0}
+        self._make = lambda: Redis(make_folder("redis-cluster"), options=options)
+        self.masters = [self._make() for _ in range(masters)]
+        self.replicas = [self._make() for _ in range(masters)] if replicas else []
+        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.masters)
+
+    @property
+    def nodes(self):
+        return self.masters + self.replicas
+
+    def start(self):
+        for node in self.nodes:
+            node.start()
+        for number, node in enumerate(self.masters):
+            first, last = (self.SLOTS * at // len(self.masters) for at in (number, number + 1))
+            node("CLUSTER", "ADDSLOTSRANGE", first, last - 1)
+            node("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for node in self.nodes[1:]:
+            node("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port)
+        wait_until(lambda: all(self._knows_all(node) for node in self.nodes), "the cluster's nodes to know each other")
+        for master, replica in zip(self.masters, self.replicas):
+            replica("CLUSTER", "REPLICATE", self.id_of(master))
+        wait_until(self.is_well, "the cluster to be well")
+        return self
+
+    def _knows_all(self, node):
+        lines = node("CLUSTER", "NODES").decode().splitlines()
+        return len(lines) == len(self.nodes) and all("handshake" not in line for line in lines)
+
+    def is_well(self):
+        """Every slot is served as all who live see it, and every replica is in step."""
+        alive = [node for node in self.nodes if node.process.poll() is None]
+        for node in alive:
+            facts = dict(line.split(":") for line in node("CLUSTER", "INFO").decode().split())
+            if facts["cluster_state"] != "ok" or facts["cluster_slots_ok"] != str(self.SLOTS):
+                return False
+        return all(node("ROLE")[3] == b"connected" for node in alive if node("ROLE")[0] == b"slave")
+
+    def id_of(self, node):
+        return node("CLUSTER", "MYID").decode()
+
+    def alive(self):
+        return [node for node in self.nodes if node.process.poll() is None]
+
+    def serving(self):
+        """The masters of now."""
+        return [node for node in self.alive() if node("ROLE")[0] == b"master"]
+
+    def keys(self):
+        return sorted(key for node in self.serving() for key in node("KEYS", "*"))
+
+    def close(self):
+        for node in self.nodes:
+            node.close()

@@ -160,7 +160,7 @@ static void fake_say(struct fake_house *house, const char *text)
     assert_int_equal(send(house->peer, text, length, MSG_NOSIGNAL), length);
 }
 
-static void fake_hang_up(struct fake_house *house)
+static inline void fake_hang_up(struct fake_house *house)
 {
     close(house->peer);
     house->peer = -1;

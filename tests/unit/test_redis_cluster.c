@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The route through a cluster, of which one node does what the test says. Real clusters: tests/e2e. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fake_redis.h"
+#include "io/redis_cluster.h"
+
+#include <hiredis/hiredis.h>
+
+#define SLOTS "*2\r\n$7\r\nCLUSTER\r\n$5\r\nSLOTS\r\n"
+#define GET "*2\r\n$3\r\nGET\r\n$3\r\nfoo\r\n" /* slot 12182 */
+
+struct asked {
+    struct redis_call call;
+    unsigned done;
+    char text[100];
+};
+
+static struct redis_url url;
+
+static void on_done(struct redis_call *call)
+{
+    struct asked *asked = MEM_OUTER(call, struct asked, call);
+    asked->done++;
+    if (call->outcome == REDIS_ANSWERED && call->reply->str != NULL)
+        snprintf(asked->text, sizeof asked->text, "%s", call->reply->str);
+}
+
+static void get(struct redis *redis, struct asked *asked)
+{
+    asked->call.arguments[0] = slice_of("GET");
+    asked->call.arguments[1] = asked->call.key = slice_of("foo");
+    asked->call.argument_count = 2;
+    asked->call.on_done = on_done;
+    redis->start(redis, &asked->call);
+    assert_int_equal(asked->done, 0);
+}
+
+static void say_with_port(struct fake_house *house, const char *before, const char *after)
+{
+    char text[300];
+    snprintf(text, sizeof text, "%s%d%s", before, house->port, after);
+    fake_say(house, text);
+}
+
+static struct redis *join(struct fake_house *house)
+{
+    static struct redis_options options;
+    char text[100], why[REDIS_URL_WHY_MAX];
+    snprintf(text, sizeof text, "redis+cluster://127.0.0.1:%d", house->port);
+    assert_true(redis_url_read(slice_of(text), &url, why));
+    options = (struct redis_options){&url, FAKE_TIMEOUT_US};
+    return redis_new(house->loop, &options, house->log, house->counters);
+}
+
+static struct redis *join_known(struct fake_house *house)
+{
+    struct redis *redis = join(house);
+    fake_welcome(house);
+    fake_hear(house, SLOTS);
+    say_with_port(house, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:", "\r\n");
+    fake_settle(house);
+    return redis;
+}
+
+static void leave(struct redis *redis)
+{
+    redis_free(redis);
+    redis_url_free(&url);
+}
+
+static void calls_wait_until_the_cluster_is_known(void **state)
+{
+    struct fake_house *house = *state;
+    struct asked asked = {0};
+    struct redis *redis = join(house);
+    get(redis, &asked);
+    fake_welcome(house);
+    fake_hear(house, SLOTS);
+    fake_say(house, "*0\r\n"); /* a node that has not met the others yet */
+    fake_settle(house);
+    clock_move(house->clock, REDIS_CLUSTER_REFRESH_MIN_US); /* past its deadline */
+    FAKE_WAIT(house, asked.done);
+    assert_int_equal(asked.call.outcome, REDIS_TIMED_OUT);
+    fake_hear(house, SLOTS);
+    memset(&asked, 0, sizeof asked);
+    get(redis, &asked);
+    say_with_port(house, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:", "\r\n");
+    fake_settle(house);
+    fake_move(house, REDIS_AGAIN_US);
+    fake_hear(house, GET);
+    fake_say(house, "+bar\r\n");
+    FAKE_WAIT(house, asked.done);
+    assert_string_equal(asked.text, "bar");
+    leave(redis);
+}
+
+static void a_call_is_not_sent_round_for_ever(void **state)
+{
+    struct fake_house *house = *state;
+    struct asked asked = {0};
+    struct redis *redis = join_known(house);
+    get(redis, &asked);
+    for (unsigned hop = 0; hop <= REDIS_HOPS_MAX; hop++) {
+        fake_hear(house, GET);
+        say_with_port(house, "-MOVED 12182 127.0.0.1:", "\r\n");
+    }
+    FAKE_WAIT(house, asked.done);
+    assert_int_equal(asked.call.outcome, REDIS_ANSWERED);
+    assert_memory_equal(asked.text, "MOVED", 5);
+    leave(redis);
+}
+
+static void an_ask_is_followed_with_asking(void **state)
+{
+    struct fake_house *house = *state;
+    struct asked asked = {0};
+    struct redis *redis = join_known(house);
+    get(redis, &asked);
+    fake_hear(house, GET);
+    say_with_port(house, "-ASK 12182 :", "\r\n"); /* the same host */
+    fake_hear(house, "*1\r\n$6\r\nASKING\r\n" GET);
+    fake_say(house, "+OK\r\n-TRYAGAIN Multiple keys request during rehashing of slot\r\n");
+    fake_settle(house);
+    fake_move(house, REDIS_AGAIN_US); /* and begins at the owner again */
+    fake_hear(house, GET);
+    fake_say(house, "+bar\r\n");
+    FAKE_WAIT(house, asked.done);
+    assert_string_equal(asked.text, "bar");
+    leave(redis);
+}
+
+static void a_cluster_that_is_down_is_asked_until_the_deadline(void **state)
+{
+    struct fake_house *house = *state;
+    struct asked asked = {0};
+    struct redis *redis = join_known(house);
+    get(redis, &asked);
+    for (unsigned tries = 0; tries < FAKE_TIMEOUT_US / REDIS_AGAIN_US; tries++) {
+        fake_hear(house, GET);
+        fake_say(house, "-CLUSTERDOWN The cluster is down\r\n");
+        fake_settle(house);
+        fake_move(house, REDIS_AGAIN_US);
+    }
+    FAKE_WAIT(house, asked.done);
+    assert_int_equal(asked.call.outcome, REDIS_TIMED_OUT);
+    leave(redis);
+}
+
+static void nonsense_redirections_are_answers(void **state)
+{
+    struct fake_house *house = *state;
+    struct asked asked = {0};
+    struct redis *redis = join_known(house);
+    get(redis, &asked);
+    fake_hear(house, GET);
+    fake_say(house, "-MOVED 99999 nowhere\r\n");
+    FAKE_WAIT(house, asked.done);
+    assert_int_equal(asked.call.outcome, REDIS_ANSWERED);
+    leave(redis);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(calls_wait_until_the_cluster_is_known), TEST(a_call_is_not_sent_round_for_ever),
+        TEST(an_ask_is_followed_with_asking),        TEST(a_cluster_that_is_down_is_asked_until_the_deadline),
+        TEST(nonsense_redirections_are_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
