@@ -4,10 +4,9 @@
  * spoken. */
 #include "upstream/fetcher.h"
 
+#include "upstream/formation.h"
 #include "upstream/outcome.h"
 #include "upstream/route.h"
-
-enum { MARGIN_US = 5000 }; /* of the budget, for the jitter of the network */
 
 static void start_flight(struct fetcher *fetcher, struct ask *ask)
 {
@@ -30,8 +29,7 @@ static void start_flight(struct fetcher *fetcher, struct ask *ask)
             route_fail(flight, ASK_OUTAGE, ROUTE_RETRY_DEFAULT_US, "there is no memory for another call");
         return;
     }
-    route_enter(flight);
-    route_advance(fetcher);
+    formation_enter(flight);
 }
 
 static void answer_unflown(struct fetcher *fetcher, struct ask *ask, const struct landing *landing)
@@ -99,6 +97,23 @@ void fetcher_ask(struct fetcher *fetcher, struct ask *ask)
     mailbox_post(fetcher->mailbox, &ask->letter);
 }
 
+const char *fetcher_channel(const struct fetcher *fetcher)
+{
+    return fetcher->fleet != NULL ? fetcher->fleet->channel : NULL;
+}
+
+void fetcher_hear(struct fetcher *fetcher, struct slice message)
+{
+    if (fetcher->fleet != NULL && !fetcher->closing)
+        fleet_hear(fetcher->fleet, message);
+}
+
+void fetcher_link(struct fetcher *fetcher, bool up)
+{
+    if (fetcher->fleet != NULL)
+        fleet_link(fetcher->fleet, up);
+}
+
 /* Birth, death and the view from outside. */
 
 struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
@@ -118,17 +133,21 @@ struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, cons
     random_init(&fetcher->random, 0);
     hash_secret_init(&secret);
     fetcher->by_key = map_new(&secret);
-    fetcher->budget = budget_new(options->budget_count, options->budget_interval_us, MARGIN_US);
+    fetcher->budget = budget_new(options->budget_count, options->budget_interval_us, FETCHER_BUDGET_MARGIN_US);
     breaker_init(&fetcher->breaker, options->breaker_percent, options->breaker_probe_us);
     route_show_breaker(fetcher);
     retries_init(&fetcher->retries, options->retry_percent);
     fetcher->fair = fair_new();
     fetcher->refusals = refusals_new(options->negative_ttl_us);
-    fetcher->token = token_new(loop, transport, &options->token, log, counters, &fetcher->random);
+    bool heard = formation_init(fetcher);
+    struct token_options login = options->token;
+    login.fleet = fetcher->fleet;
+    login.fleet_key = options->redis.token_key;
+    fetcher->token = token_new(loop, transport, &login, log, counters, &fetcher->random);
     fetcher->options.url = NULL; /* the caller's texts may go */
     fetcher->options.token = (struct token_options){0};
     fetcher->mailbox = mailbox_new(loop, fetcher);
-    if (fetcher->mailbox == NULL) {
+    if (fetcher->mailbox == NULL || !heard) {
         fetcher_free(fetcher);
         return NULL;
     }
@@ -159,6 +178,7 @@ void fetcher_free(struct fetcher *fetcher)
     mailbox_free(fetcher->mailbox);
     timer_stop(fetcher->loop, &fetcher->opening);
     token_free(fetcher->token);
+    formation_free(fetcher);
     budget_free(fetcher->budget);
     fair_free(fetcher->fair);
     refusals_free(fetcher->refusals);

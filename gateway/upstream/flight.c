@@ -20,6 +20,7 @@ struct flight *flight_new(struct fetcher *fetcher, struct ask *starter)
     flight->schema = starter->schema;
     flight->window = starter->window;
     flight->background = starter->background;
+    flight->charged = true;
     flight->started_us = CLOCK_NEVER;
     buf_init(&flight->url, URL_MAX);
     flight_board(flight, starter);
@@ -46,6 +47,8 @@ bool flight_takes(const struct flight *flight, const struct ask *ask)
     /* An ask of after the landing has seen the store with the landing's window in it, and was not content. */
     if (flight->state == FLIGHT_LANDED && ask->came_us > flight->landed_us)
         return false;
+    if (ask->anew && !flight->fleet.anew && (flight->state == FLIGHT_FORMING || flight->followed))
+        return false; /* another gateway's call may have started before */
     return flight->started_us > ask->purged_us && (!ask->anew || flight->started_us > ask->came_us);
 }
 
@@ -56,6 +59,16 @@ void flight_board(struct flight *flight, struct ask *ask)
     *flight->last_ask = ask;
     flight->last_ask = &ask->next;
     flight->store = flight->store || ask->store;
+}
+
+void flight_leave_first(struct flight *flight)
+{
+    struct ask *ask = flight->asks;
+
+    flight->asks = ask->next;
+    if (flight->asks == NULL)
+        flight->last_ask = &flight->asks;
+    ask->next = NULL;
 }
 
 static void on_open(struct letter *letter, void *receiver)
@@ -85,13 +98,13 @@ void ask_answer(struct ask *ask, const struct landing *landing, bool collapsed, 
 void flight_answer(struct flight *flight, const struct landing *landing, const struct fetcher_cache *cache)
 {
     struct ask *ask = flight->asks;
-    bool collapsed = false; /* all but the starter */
+    bool collapsed = flight->followed; /* all but the starter, and all where there was none here */
 
     flight->asks = NULL;
     flight->last_ask = &flight->asks;
     while (ask != NULL) {
         struct ask *next = ask->next; /* answered, it is its owner's */
-        ask->was_impatient = ask->impatient && ask->patience_us == flight->patience_us;
+        ask->was_impatient = ask->impatient && ask->patience_us == flight->patience_us && !flight->followed;
         ask_answer(ask, landing, collapsed, cache);
         collapsed = true;
         ask = next;

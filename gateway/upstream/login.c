@@ -116,6 +116,17 @@ int64_t login_ready_at(const struct login *login)
     return now_us + (login->last_step + 1) * TOTP_STEP_SECONDS * CLOCK_SECOND - wall_us;
 }
 
+int64_t login_step(const struct login *login)
+{
+    return login->has_totp ? totp_step(clock_wall(loop_clock(login->loop))) : -1;
+}
+
+void login_note_step(struct login *login, int64_t step)
+{
+    if (step > login->last_step)
+        login->last_step = step;
+}
+
 const char *login_fault(const struct login *login)
 {
     return login->fault;

@@ -3,7 +3,7 @@
  * what is done with the flight. */
 #include "upstream/outcome.h"
 
-#include "upstream/route.h"
+#include "upstream/formation.h"
 
 enum { PAUSE_MIN_US = 100000 }; /* for a throttle that asks for no wait at all */
 
@@ -30,26 +30,19 @@ static void after_ok(struct flight *flight, struct nexudus_answer *answer)
 static void after_throttle(struct flight *flight, struct nexudus_answer *answer)
 {
     struct fetcher *fetcher = flight->fetcher;
-    int64_t now_us = loop_now(fetcher->loop);
     int64_t pause_us =
         answer->retry_after_us < 0 ? ROUTE_RETRY_DEFAULT_US : later(answer->retry_after_us, PAUSE_MIN_US);
 
     pause_us += random_between(&fetcher->random, 0, pause_us / 5); /* so that instances do not return as one */
     pause_us = earlier(pause_us, fetcher->options.retry_after_max_us);
-    budget_pause(fetcher->budget, now_us + pause_us);
-    fetcher->paused_until_us = now_us + budget_pause_left(fetcher->budget, now_us);
     fetcher->on_probation = true;
     fetcher->probe = NULL;
+    flight->fleet_probe = 0;
     flight->started_us = CLOCK_NEVER;
+    formation_pause(fetcher, pause_us);
+    route_hold_calls(fetcher, pause_us);
     route_line_up(flight);
     route_clear_line(fetcher);
-}
-
-static void renew_patience(struct flight *flight)
-{
-    int64_t now_us = loop_now(flight->fetcher->loop);
-
-    flight->wait_until_us = earlier(now_us + flight->patience_us, flight->latest_us);
 }
 
 static void note_denial(struct flight *flight, enum token_blame blame)
@@ -81,7 +74,7 @@ static void after_unauthorized(struct flight *flight, struct nexudus_answer *ans
         return;
     }
     flight->replayed = true;
-    renew_patience(flight);
+    route_renew_patience(flight);
     flight->started_us = CLOCK_NEVER;
     route_line_up(flight);
 }
@@ -135,7 +128,7 @@ static bool may_retry(struct flight *flight)
     if (flight->retried || (flight->background && !for_free) || !is_worth_a_retry(&flight->fetch) ||
         now_us >= flight->latest_us || !breaker_allows(&fetcher->breaker, now_us))
         return false;
-    renew_patience(flight);
+    route_renew_patience(flight);
     return route_is_in_time(flight) && (for_free || retries_spend(&fetcher->retries));
 }
 
@@ -231,6 +224,8 @@ void outcome_on_done(struct fetch *fetch)
         fetcher->probe = NULL;
         fetcher->on_probation = false; /* unless it was throttled, which begins another */
     }
+    if (answer.verdict != NEXUDUS_THROTTLED)
+        formation_answered(flight);
     if (outcomes[answer.verdict].then != NULL)
         outcomes[answer.verdict].then(flight, &answer);
     else

@@ -20,7 +20,7 @@
  *
  * The queue is in the order of flight_goes_before: fair between the clients that started the flights, and refreshes
  * that nobody waits for stand behind everything else. Who is called again keeps its place. */
-#include "upstream/route.h"
+#include "upstream/formation.h"
 
 enum {
     RECENT_MAX = 32,    /* landed flights that are kept for latecomers */
@@ -35,7 +35,8 @@ enum {
 static void publish(struct fetcher *fetcher)
 {
     size_t queued = fetcher->flights[FLIGHT_QUEUED].count;
-    size_t open = queued + fetcher->flights[FLIGHT_AT_GATE].count + fetcher->flights[FLIGHT_CALLING].count;
+    size_t open = queued + fetcher->flights[FLIGHT_FORMING].count + fetcher->flights[FLIGHT_AT_GATE].count +
+                  fetcher->flights[FLIGHT_CALLING].count;
 
     fetcher->queued = (int64_t)queued;
     fetcher->open = (int64_t)open;
@@ -103,7 +104,8 @@ void route_land(struct flight *flight, const struct landing *landing)
     struct fetcher *fetcher = flight->fetcher;
     struct ask *starter = flight->asks;
 
-    if (landing->verdict != ASK_OK && starter->on_refund != NULL)
+    formation_land(flight, landing);
+    if (landing->verdict != ASK_OK && flight->charged && starter->on_refund != NULL)
         starter->on_refund(starter);
     give_up_rank(flight);
     /* Before anybody hears of it: whoever asks on after its answer came later than the landing. */
@@ -204,13 +206,44 @@ void route_set_patience(struct flight *flight, int64_t patience_us)
     wait_until(flight, loop_now(flight->fetcher->loop) + patience_us);
 }
 
+void route_add_patience(struct flight *flight, int64_t patience_us)
+{
+    wait_until(flight, flight->wait_until_us + patience_us - flight->patience_us);
+    flight->patience_us = patience_us;
+}
+
+void route_renew_patience(struct flight *flight)
+{
+    int64_t now_us = loop_now(flight->fetcher->loop);
+
+    flight->wait_until_us = earlier(now_us + flight->patience_us, flight->latest_us);
+}
+
+/* Another's call may take as long as ours may wait in the queue and be under way; then there is still time for ours. */
+void route_form(struct flight *flight)
+{
+    struct fetcher *fetcher = flight->fetcher;
+
+    move(flight, FLIGHT_FORMING);
+    timer_start(fetcher->loop, &flight->timer, flight->wait_until_us + fetcher->options.timeout_us);
+}
+
+static const struct ask *first_who_waits(const struct flight *flight)
+{
+    const struct ask *ask = flight->asks;
+
+    while (ask->background && ask->next != NULL)
+        ask = ask->next;
+    return ask;
+}
+
 void route_enter(struct flight *flight)
 {
     struct fetcher *fetcher = flight->fetcher;
     struct flight *last = fetcher->flights[FLIGHT_QUEUED].last;
     bool full = is_line_full(fetcher);
 
-    take_rank(flight, flight->asks);
+    take_rank(flight, first_who_waits(flight));
 
     if (full && (last == NULL || !flight_goes_before(flight, last))) {
         refuse_full(flight);
@@ -227,13 +260,16 @@ static void take_patience(struct flight *flight, const struct ask *ask)
     if (flight->background) {
         route_set_patience(flight, ask->patience_us);
     } else if (ask->patience_us > flight->patience_us) {
-        wait_until(flight, flight->wait_until_us + ask->patience_us - flight->patience_us);
-        flight->patience_us = ask->patience_us;
+        route_add_patience(flight, ask->patience_us);
     }
 }
 
 void route_join(struct flight *flight, struct ask *ask)
 {
+    if (flight->state == FLIGHT_FORMING) {
+        formation_join(flight, ask);
+        return;
+    }
     bool waits_behind = flight->ranked && fair_next(flight->fetcher->fair, ask->client) < flight->rank;
 
     flight_board(flight, ask);
@@ -260,6 +296,14 @@ void route_line_up(struct flight *flight)
     timer_start(fetcher->loop, &flight->timer, flight->wait_until_us);
 }
 
+void route_hold_calls(struct fetcher *fetcher, int64_t pause_us)
+{
+    int64_t now_us = loop_now(fetcher->loop);
+
+    budget_pause(fetcher->budget, now_us + pause_us);
+    fetcher->paused_until_us = now_us + budget_pause_left(fetcher->budget, now_us);
+}
+
 void route_clear_line(struct fetcher *fetcher)
 {
     int64_t now_us = loop_now(fetcher->loop);
@@ -281,7 +325,8 @@ static bool may_call(const struct fetcher *fetcher)
     int64_t now_us = loop_now(fetcher->loop);
 
     return fetcher->flights[FLIGHT_CALLING].count < CALLS_MAX && breaker_allows(&fetcher->breaker, now_us) &&
-           budget_ready_at(fetcher->budget, now_us) <= now_us && !(fetcher->on_probation && fetcher->probe != NULL);
+           budget_ready_at(fetcher->budget, now_us) <= now_us && formation_may_start(fetcher) &&
+           !(fetcher->on_probation && fetcher->probe != NULL && formation_probes_alone(fetcher));
 }
 
 void route_show_breaker(struct fetcher *fetcher)
@@ -308,11 +353,14 @@ void route_advance(struct fetcher *fetcher)
 {
     if (!breaker_allows(&fetcher->breaker, loop_now(fetcher->loop)))
         turn_away(fetcher);
+    formation_want(fetcher);
     struct flight *flight = fetcher->flights[FLIGHT_QUEUED].first;
     if (flight == NULL || fetcher->flights[FLIGHT_AT_GATE].count > 0 || fetcher->closing)
         return;
     int64_t now_us = loop_now(fetcher->loop);
     int64_t ready_us = budget_ready_at(fetcher->budget, now_us);
+    if (ready_us <= now_us && !formation_may_start(fetcher))
+        ready_us = formation_ready_at(fetcher);
     if (ready_us > now_us) {
         timer_start(fetcher->loop, &fetcher->opening, ready_us);
         return;
@@ -358,6 +406,8 @@ void route_on_timer(struct timer *timer)
 
     if (flight->state == FLIGHT_LANDED)
         route_retire(flight);
+    else if (flight->state == FLIGHT_FORMING)
+        formation_give_up(flight);
     else if (flight->state == FLIGHT_AT_GATE)
         route_fail(flight, ASK_TIMEOUT, 0, "our login at Nexudus took too long");
     else
@@ -375,6 +425,7 @@ static void depart(struct flight *flight, const struct token_answer *token)
     flight->ranked = false;
     move(flight, FLIGHT_CALLING);
     budget_start(fetcher->budget, now_us);
+    formation_start(flight);
     if (!flight->retried)
         retries_earn(&fetcher->retries);
     flight->probing = breaker_start(&fetcher->breaker, now_us);
@@ -399,6 +450,14 @@ static void depart(struct flight *flight, const struct token_answer *token)
     flight->fetch.headers[1] = NULL;
 }
 
+/* A pause has begun while it waited for the token, or its slot has grown old, which is no fault of its. */
+static void step_back(struct flight *flight)
+{
+    if (!formation_may_start(flight->fetcher))
+        route_renew_patience(flight);
+    route_line_up(flight);
+}
+
 void route_on_token(struct token_waiter *waiter, const struct token_answer *token)
 {
     struct flight *flight = MEM_OUTER(waiter, struct flight, token_waiter);
@@ -413,6 +472,6 @@ void route_on_token(struct token_waiter *waiter, const struct token_answer *toke
     else if (may_call(fetcher))
         depart(flight, token);
     else
-        route_line_up(flight); /* a pause has begun while it waited */
+        step_back(flight);
     route_advance(fetcher);
 }

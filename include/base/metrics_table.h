@@ -98,6 +98,13 @@
     ROW(UPSTREAM_QUEUED, "nexgate_upstream_queue", "", GAUGE, "Flights waiting for the upstream budget now.") \
     ROW(UPSTREAM_QUEUE_FULL, "nexgate_upstream_queue_refused_total", "", COUNTER, "Flights refused because the queue was full or the wait too long.") \
     ROW(FLIGHTS_OPEN, "nexgate_flights", "", GAUGE, "Flights open now.") \
+    ROW(FLEET_LED, "nexgate_fleet_flights_total", "part=\"led\"", COUNTER, "Flights that were shared with other gateways, by the part this one had.") \
+    ROW(FLEET_FOLLOWED, "nexgate_fleet_flights_total", "part=\"followed\"", COUNTER, "Flights that were shared with other gateways, by the part this one had.") \
+    ROW(FLEET_TAKEN_OVER, "nexgate_fleet_flights_total", "part=\"taken_over\"", COUNTER, "Flights that were shared with other gateways, by the part this one had.") \
+    ROW(FLEET_ALONE, "nexgate_fleet_flights_total", "part=\"alone\"", COUNTER, "Flights that were shared with other gateways, by the part this one had.") \
+    ROW(FLEET_ERRORS, "nexgate_fleet_errors_total", "", COUNTER, "Operations between gateways (flight, budget, login) that Redis did not answer as it should.") \
+    ROW(FLEET_BUDGET_COMMANDS, "nexgate_fleet_budget_commands_total", "", COUNTER, "Commands sent to Redis for the shared upstream budget.") \
+    ROW(FLEET_TOKENS_TAKEN, "nexgate_fleet_tokens_taken_total", "", COUNTER, "Tokens taken from another gateway's login.") \
     ROW(LOGINS, "nexgate_token_grants_total", "grant=\"password\"", COUNTER, "Calls to the token endpoint.") \
     ROW(REFRESHES, "nexgate_token_grants_total", "grant=\"refresh_token\"", COUNTER, "Calls to the token endpoint.") \
     ROW(LOGIN_FAILURES, "nexgate_token_failures_total", "", COUNTER, "Calls to the token endpoint that gave no token.") \

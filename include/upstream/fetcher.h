@@ -79,10 +79,9 @@ struct ask {
     struct flight *flight;
 };
 
-/* Where gateways meet. */
-struct fetcher_redis {
+struct fetcher_redis {                   /* where gateways meet */
     struct redis *redis;                 /* on the fetcher's loop, outlives it; NULL: none */
-    const struct redis_options *options; /* for a feed; borrowed for good */
+    const struct redis_options *options; /* of the feed of what the others say, borrowed for good; NULL: fetcher_hear */
     const char *prefix;                  /* of all keys and channels */
     const uint8_t *token_key;            /* SEALED_KEY_BYTES, borrowed for good; NULL: the login is not shared */
 };
@@ -120,14 +119,18 @@ struct fetcher;
 struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
                             const struct fetcher_cache *cache, struct log *log, struct counters *counters) MUST_CHECK;
 
-/* On the loop's thread. Everybody still waiting is answered ASK_CLOSING, and so is everybody who asks from now on. */
+/* On the loop's thread. Everybody still waiting is answered ASK_CLOSING, and so is everybody who asks from now on. The
+ * same and the end: nobody may ask any more. */
 void fetcher_close(struct fetcher *fetcher);
-
-/* The same, and the end: nobody may ask any more. */
 void fetcher_free(struct fetcher *fetcher);
 
 /* Any thread. */
 void fetcher_ask(struct fetcher *fetcher, struct ask *ask);
+
+/* The fleet's channel (NULL: no fleet), what is said there, and whether all of it is heard. On the loop's thread. */
+const char *fetcher_channel(const struct fetcher *fetcher);
+void fetcher_hear(struct fetcher *fetcher, struct slice message);
+void fetcher_link(struct fetcher *fetcher, bool up);
 
 /* The largest page size that Nexudus was last seen to give for this entity, 0 when no cap is known. Any thread. */
 int64_t fetcher_cap(const struct fetcher *fetcher, const struct schema *schema);

@@ -5,8 +5,10 @@
 #define NEXGATE_UPSTREAM_FLIGHT_H
 
 #include "upstream/fetcher.h"
+#include "upstream/fleet_flight.h"
 
 enum flight_state {
+    FLIGHT_FORMING, /* it is not known yet whether another gateway makes its call */
     FLIGHT_QUEUED,  /* waits for its turn in the budget */
     FLIGHT_AT_GATE, /* its turn has come: waits for the token */
     FLIGHT_CALLING, /* the call is under way */
@@ -47,6 +49,13 @@ struct flight {
     bool replayed;  /* a 401 was met already */
     bool retried;   /* its call failed once already */
     bool probing;   /* its call is the breaker's probe */
+    bool charged;   /* the starter has paid for it, where that has anything to pay */
+
+    struct fleet_flight fleet;
+    bool followed; /* another gateway makes, or made, its call */
+    bool finding;  /* that one's window */
+    struct shared_find find;
+    int64_t fleet_probe; /* above 0: its call is the fleet's first after a pause */
 
     int64_t born_us;       /* when it was started; 0 once its first call was */
     int64_t patience_us;   /* for each time in the queue */
@@ -75,6 +84,9 @@ void flight_bury(struct flight *flight, struct loop *loop);
 bool flight_takes(const struct flight *flight, const struct ask *ask);
 
 void flight_board(struct flight *flight, struct ask *ask);
+
+/* The first aboard leaves, unanswered. */
+void flight_leave_first(struct flight *flight);
 
 /* Answers everybody aboard, each on its own thread. */
 void flight_answer(struct flight *flight, const struct landing *landing, const struct fetcher_cache *cache);

@@ -41,6 +41,12 @@ bool login_is_busy(const struct login *login);
 /* When a password grant may be sent at the earliest, monotonic: in the past, or when the next one-time code begins. */
 int64_t login_ready_at(const struct login *login);
 
+/* The step whose one-time code a password grant would carry now; -1: none. */
+int64_t login_step(const struct login *login);
+
+/* The code of that step was used, by this gateway or another. */
+void login_note_step(struct login *login, int64_t step);
+
 /* Send a grant; only while not busy, without a fault, and the password when it is ready. `on_result` is never called
  * inside. */
 void login_by_password(struct login *login);

@@ -10,6 +10,7 @@
 #include "upstream/caps.h"
 #include "upstream/denials.h"
 #include "upstream/fair.h"
+#include "upstream/fleet_budget.h"
 #include "upstream/flight.h"
 #include "upstream/refusals.h"
 #include "upstream/retries.h"
@@ -26,6 +27,11 @@ struct fetcher {
     struct token *token;
     struct budget *budget;
     struct fair *fair;
+    struct fleet *fleet; /* NULL, like its parts: this gateway is alone */
+    struct fleet_flights *fleet_flights;
+    struct fleet_budget *fleet_budget;
+    struct redis_feed *fleet_feed;
+    struct publication *publications; /* windows on their way to the shared store, before the others are told */
     struct breaker breaker;
     struct retries retries;
     struct refusals *refusals;
@@ -47,6 +53,8 @@ struct fetcher {
     atomic_int_least64_t breaker_state, breaker_until_us; /* for those on other threads */
 };
 
+enum { FETCHER_BUDGET_MARGIN_US = 5000 }; /* for the jitter of the network */
+
 /* Where Nexudus does not say when to come again. */
 #define ROUTE_RETRY_DEFAULT_US (1 * CLOCK_SECOND)
 
@@ -62,6 +70,15 @@ static inline int64_t earlier(int64_t a, int64_t b)
 
 /* How long it may wait in the queue, from now; the end of everything follows from that. */
 void route_set_patience(struct flight *flight, int64_t patience_us);
+
+/* The same for who waits already and may wait longer. */
+void route_add_patience(struct flight *flight, int64_t patience_us);
+
+/* Its time in the queue begins anew, within the end of everything. */
+void route_renew_patience(struct flight *flight);
+
+/* Into no queue yet: who makes its call is being found out, in bounded time. */
+void route_form(struct flight *flight);
 
 /* Into the queue for the first time. Where the queue is full, the last in it is refused: a refresh, or the newest of
  * the client whose queue is longest for its weight. */
@@ -79,6 +96,9 @@ int64_t route_turn(const struct flight *flight);
 
 /* Whether that is within its patience. Who would not wait at all may still go at once: time passes while we think. */
 bool route_is_in_time(const struct flight *flight);
+
+/* Nobody calls for so long; who cannot wait is told by route_clear_line. */
+void route_hold_calls(struct fetcher *fetcher, int64_t pause_us);
 
 /* Refuses those in the queue who would outwait their patience: a pause has begun. */
 void route_clear_line(struct fetcher *fetcher);

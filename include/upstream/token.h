@@ -17,12 +17,16 @@ enum {
     TOKEN_BACKOFF_MAX_MS = 60000
 };
 
+struct fleet;
+
 struct token_options {
     const char *url; /* Nexudus's base URL */
     const char *username, *password;
     const char *client_id;   /* NULL: the server takes the user's e-mail address */
     const char *totp_secret; /* base32; NULL: no second factor */
     int64_t connect_timeout_us, timeout_us;
+    struct fleet *fleet;      /* borrowed; NULL: this gateway is alone */
+    const uint8_t *fleet_key; /* SEALED_KEY_BYTES, what the shared login is sealed with; NULL: it is not shared */
 };
 
 enum token_state {

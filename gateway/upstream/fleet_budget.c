@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/* Redis keeps a sorted set of slots by the last instant at which their calls may start: a slot is good for a while from
+ * when it was given. A slot is given while fewer than `count` of them stand in the interval before now, so for any
+ * count + 1 starts within one interval the one whose slot was given last would have found `count` there: exact. A slot
+ * that was used is told so with the next question, and stands at that instant from then on, so that the while costs
+ * nothing.
+ *
+ * A slot whose while is over when the answer comes is of no use: then the next while is twice as long. */
+#include "upstream/fleet_budget.h"
+
+#include "base/units.h"
+#include "upstream/budget.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+enum { USED_MAX = 512, VALID_MIN_MS = 10, VALID_MAX_MS = 1000, PROBATION_MS = 60000 };
+
+struct slot {
+    int64_t serial;
+    int64_t until_us; /* its call must start before */
+    bool probing;
+};
+
+struct fleet_budget {
+    struct fleet *fleet;
+    struct fleet_budget_options options;
+    struct fleet_budget_events events;
+    char *starts_key, *pause_key, *alive_key;
+
+    int64_t wanted;
+    struct slot slots[FLEET_SLOTS_MAX]; /* the oldest first */
+    size_t slot_count;
+    int64_t serial;      /* of the last slot asked for */
+    char used[USED_MAX]; /* serials of slots that were used, to be told; separated by commas */
+    int64_t valid_us;    /* how long the next slots are good */
+    int64_t valid_least_us;
+
+    struct redis_call call;
+    bool asking;
+    int64_t asked_us, asked_for;
+    int64_t not_before_us; /* nothing is to be had earlier */
+    struct timer timer;    /* of the next question */
+    int64_t alive;         /* gateways last seen, 0: never any */
+    struct budget *share;  /* while Redis is away */
+    int64_t share_used_us; /* when a call was started from it last */
+};
+
+/* KEYS: slots, pause, gateways. ARGV: us, how many, the serial before them, count, interval, while, ms to stay alive,
+ * the longest pause, time of a probe, used slots. Answers how many were given, µs until more can be, gateways alive,
+ * 1 during a pause, and 1 for the first call after one; while that is under way it is worth asking again soon. */
+static const struct redis_script take_script = {
+    "budget_take",
+    "local function text(number) return string.format('%.0f', number) end\n"
+    "local time = redis.call('TIME')\n"
+    "local now = time[1] * 1000000 + time[2]\n"
+    "local want, count, interval = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])\n"
+    "local last = now + tonumber(ARGV[6])\n"
+    "for serial in string.gmatch(ARGV[10], '%d+') do\n"
+    "  local slot = ARGV[1] .. ':' .. serial\n"
+    "  local score = redis.call('ZSCORE', KEYS[1], slot)\n"
+    "  if score and tonumber(score) > now then redis.call('ZADD', KEYS[1], text(now), slot) end\n"
+    "end\n"
+    "redis.call('ZADD', KEYS[3], text(now), ARGV[1])\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now - ARGV[7] * 1000))\n"
+    "redis.call('PEXPIRE', KEYS[3], ARGV[7])\n"
+    "local alive = redis.call('ZCARD', KEYS[3])\n"
+    "local state = redis.call('HMGET', KEYS[2], 'until', 'probation', 'probe_until')\n"
+    "local pause = math.min((tonumber(state[1] or 0) or 0) - now, tonumber(ARGV[8]))\n"
+    "if pause > 0 then return {0, pause, alive, 1, 0} end\n"
+    "if want == 0 then return {0, 0, alive, 0, 0} end\n"
+    "if state[2] then\n"
+    "  local lease = math.min((tonumber(state[3] or 0) or 0) - now, tonumber(ARGV[9]))\n"
+    "  if lease > 0 then return {0, math.min(lease, 250000), alive, 0, 0} end\n"
+    "  want = 1\n"
+    "end\n"
+    /* What stands beyond any slot given by this clock was given by a clock that was ahead. */
+    "for _, slot in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. text(now + 1000000), '+inf')) do\n"
+    "  redis.call('ZADD', KEYS[1], text(now + 1000000), slot)\n"
+    "end\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - interval))\n"
+    "local given = math.min(want, count - redis.call('ZCARD', KEYS[1]))\n"
+    "if given <= 0 then\n"
+    "  local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')\n"
+    "  return {0, math.max(tonumber(oldest[2]) + interval - now, 1), alive, 0, 0}\n"
+    "end\n"
+    "for i = 1, given do redis.call('ZADD', KEYS[1], text(last), ARGV[1] .. ':' .. text(ARGV[3] + i)) end\n"
+    "redis.call('PEXPIRE', KEYS[1], text(math.ceil((interval + last - now) / 1000) + 1000))\n"
+    "if state[2] then redis.call('HSET', KEYS[2], 'probe', ARGV[1] .. ':' .. text(ARGV[3] + 1), 'probe_until', "
+    "text(now + ARGV[9])) end\n"
+    "return {given, 0, alive, 0, state[2] and 1 or 0}\n"};
+
+/* KEYS: slots, pause. ARGV: us, serials of slots that are given back. */
+static const struct redis_script return_script = {
+    "budget_return",
+    "for serial in string.gmatch(ARGV[2], '%d+') do\n"
+    "  local slot = ARGV[1] .. ':' .. serial\n"
+    "  redis.call('ZREM', KEYS[1], slot)\n"
+    "  if redis.call('HGET', KEYS[2], 'probe') == slot then redis.call('HDEL', KEYS[2], 'probe', 'probe_until') end\n"
+    "end\n"
+    "return {1}\n"};
+
+/* KEYS: pause. ARGV: its µs, the longest pause, ms of the probation after it, the channel. Never shortens a pause. */
+static const struct redis_script pause_script = {
+    "budget_pause",
+    "local time = redis.call('TIME')\n"
+    "local now = time[1] * 1000000 + time[2]\n"
+    "local before = math.min((tonumber(redis.call('HGET', KEYS[1], 'until') or 0) or 0) - now, tonumber(ARGV[2]))\n"
+    "local pause = math.max(before, tonumber(ARGV[1]))\n"
+    "redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + pause), 'probation', '1')\n"
+    "redis.call('HDEL', KEYS[1], 'probe', 'probe_until')\n"
+    "redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil(pause / 1000) + ARGV[3]))\n"
+    "redis.call('PUBLISH', ARGV[4], 'B' .. string.format('%.0f', pause))\n"
+    "return {pause}\n"};
+
+/* KEYS: pause. ARGV: the probe's slot, the channel. */
+static const struct redis_script pardon_script = {
+    "budget_pardon", "if redis.call('HGET', KEYS[1], 'probe') ~= ARGV[1] then return {0} end\n"
+                     "redis.call('DEL', KEYS[1])\n"
+                     "redis.call('PUBLISH', ARGV[2], 'B0')\n"
+                     "return {1}\n"};
+
+static int64_t now_of(const struct fleet_budget *budget)
+{
+    return loop_now(budget->fleet->loop);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void say_slot(char *text, size_t size, const struct fleet_budget *budget, int64_t serial)
+{
+    snprintf(text, size, "%s:%lld", budget->fleet->me, (long long)serial);
+}
+
+/* A list of serials that takes no more than it has room for: what is not told costs a slot's while, nothing else. */
+static void add_serial(char list[USED_MAX], int64_t serial)
+{
+    size_t length = strlen(list);
+
+    if (length + 24 < USED_MAX)
+        snprintf(list + length, USED_MAX - length, "%lld,", (long long)serial);
+}
+
+static void drop_first_slot(struct fleet_budget *budget)
+{
+    budget->slot_count--;
+    memmove(budget->slots, budget->slots + 1, budget->slot_count * sizeof budget->slots[0]);
+}
+
+static void drop_old_slots(struct fleet_budget *budget)
+{
+    while (budget->slot_count > 0 && now_of(budget) >= budget->slots[0].until_us)
+        drop_first_slot(budget);
+}
+
+/* While Redis is away. Slots that the others hold may still be used: so nothing is started before they have left the
+ * interval. */
+static void go_away(struct fleet_budget *budget)
+{
+    const struct fleet_budget_options *options = &budget->options;
+
+    if (budget->share != NULL)
+        return;
+    budget->share = budget_new(most(options->count / most(budget->alive, 1), 1), options->interval_us, 0);
+    budget_pause(budget->share, now_of(budget) + options->interval_us + budget->valid_us);
+    log_write(budget->fleet->log, LOG_LEVEL_WARN, "the upstream budget is not shared: Redis gives no answer",
+              LOG_FIELDS(LOG_NUMBER("gateways", most(budget->alive, 1))));
+}
+
+/* What was started meanwhile must leave the interval before slots are used again: Redis knows nothing of it. */
+static void come_back(struct fleet_budget *budget)
+{
+    if (budget->share == NULL)
+        return;
+    budget_free(budget->share);
+    budget->share = NULL;
+    budget->not_before_us = most(budget->not_before_us, budget->share_used_us + budget->options.interval_us);
+    log_say(budget->fleet->log, LOG_LEVEL_INFO, "the upstream budget is shared again");
+}
+
+/* Questions. */
+
+static int64_t missing(const struct fleet_budget *budget)
+{
+    int64_t batch = most(budget->options.count / (2 * most(budget->alive, 1)), 1);
+
+    return least(least(budget->wanted, FLEET_SLOTS_MAX) - (int64_t)budget->slot_count, batch);
+}
+
+static void ask(struct fleet_budget *budget, int64_t slots)
+{
+    struct fleet *fleet = budget->fleet;
+    struct fleet_words words = {.count = 0};
+
+    timer_stop(fleet->loop, &budget->timer);
+    budget->asking = true;
+    budget->asked_us = now_of(budget);
+    budget->asked_for = slots;
+    fleet_say(&words, slice_of(budget->starts_key));
+    fleet_say(&words, slice_of(budget->pause_key));
+    fleet_say(&words, slice_of(budget->alive_key));
+    fleet_say(&words, slice_of(fleet->me));
+    fleet_say_number(&words, slots);
+    fleet_say_number(&words, budget->serial);
+    fleet_say_number(&words, budget->options.count);
+    fleet_say_number(&words, budget->options.interval_us);
+    fleet_say_number(&words, budget->valid_us);
+    fleet_say_number(&words, FLEET_ALIVE_MS);
+    fleet_say_number(&words, budget->options.pause_max_us);
+    fleet_say_number(&words, budget->options.probe_us);
+    fleet_say(&words, slice_of(budget->used));
+    counters_add(fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
+    fleet_ask(fleet, &budget->call, &take_script, 3, &words);
+    budget->used[0] = '\0';
+    budget->serial += slots;
+}
+
+/* The next question: now, when there is hope, or to show that we live. */
+static void go_on(struct fleet_budget *budget)
+{
+    int64_t now_us = now_of(budget);
+    bool hungry = missing(budget) > 0;
+
+    if (budget->asking)
+        return;
+    if (hungry && budget->share == NULL && now_us >= budget->not_before_us)
+        ask(budget, missing(budget));
+    else if (hungry)
+        timer_start(budget->fleet->loop, &budget->timer, most(budget->not_before_us, now_us));
+    else
+        timer_start(budget->fleet->loop, &budget->timer, now_us + FLEET_BEAT_MS * CLOCK_MILLISECOND);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct fleet_budget *budget = MEM_OUTER(timer, struct fleet_budget, timer);
+
+    /* While Redis is away it is only asked whether it is there. */
+    ask(budget, budget->share != NULL ? 0 : most(missing(budget), 0));
+}
+
+static void keep_slots(struct fleet_budget *budget, int64_t given, bool probing)
+{
+    int64_t first = budget->serial - budget->asked_for + 1;
+    int64_t until_us = budget->asked_us + budget->valid_us;
+    bool late = now_of(budget) >= until_us;
+
+    assert(given >= 0 && given <= budget->asked_for);
+    for (int64_t i = 0; i < given && !late; i++)
+        budget->slots[budget->slot_count++] = (struct slot){first + i, until_us, probing};
+    if (given > 0 && late)
+        budget->valid_us = least(budget->valid_us * 2, VALID_MAX_MS * CLOCK_MILLISECOND);
+    else if (given > 0)
+        budget->valid_us = most(budget->valid_us * 15 / 16, budget->valid_least_us);
+}
+
+static void on_taken(struct redis_call *call)
+{
+    struct fleet_budget *budget = MEM_OUTER(call, struct fleet_budget, call);
+    struct fleet *fleet = budget->fleet;
+    int64_t now_us = now_of(budget);
+
+    budget->asking = false;
+    drop_old_slots(budget);
+    if (!fleet_answered(fleet, call, 5)) {
+        budget->not_before_us = now_us + FLEET_AWAY_RETRY_MS * CLOCK_MILLISECOND;
+        go_away(budget);
+    } else {
+        int64_t given = least(fleet_number(call, 0), budget->asked_for), wait_us = fleet_number(call, 1);
+        budget->alive = fleet_number(call, 2);
+        come_back(budget);
+        keep_slots(budget, given, fleet_number(call, 4) != 0);
+        if (wait_us > 0)
+            budget->not_before_us = most(budget->not_before_us, now_us + least(wait_us, budget->options.pause_max_us));
+        if (fleet_number(call, 3) != 0)
+            budget->events.on_pause(budget->events.context, wait_us);
+    }
+    budget->events.on_change(budget->events.context);
+    go_on(budget);
+}
+
+static void give_back(struct fleet_budget *budget)
+{
+    struct fleet_words words = {.count = 0};
+    char list[USED_MAX] = "";
+
+    while (budget->slot_count > 0 && (int64_t)budget->slot_count > budget->wanted)
+        add_serial(list, budget->slots[--budget->slot_count].serial);
+    fleet_say(&words, slice_of(budget->starts_key));
+    fleet_say(&words, slice_of(budget->pause_key));
+    fleet_say(&words, slice_of(budget->fleet->me));
+    fleet_say(&words, slice_of(list));
+    counters_add(budget->fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
+    fleet_tell(budget->fleet, &return_script, 2, &words);
+}
+
+void fleet_budget_want(struct fleet_budget *budget, int64_t wanted)
+{
+    bool was_hungry = missing(budget) > 0;
+
+    budget->wanted = wanted;
+    drop_old_slots(budget);
+    if ((int64_t)budget->slot_count > wanted)
+        give_back(budget);
+    if (missing(budget) > 0 || was_hungry)
+        go_on(budget);
+}
+
+bool fleet_budget_is_ready(struct fleet_budget *budget)
+{
+    drop_old_slots(budget);
+    return budget->slot_count > 0 ||
+           (budget->share != NULL && budget_ready_at(budget->share, now_of(budget)) <= now_of(budget));
+}
+
+int64_t fleet_budget_ready_at(const struct fleet_budget *budget)
+{
+    return budget->share != NULL ? budget_ready_at(budget->share, now_of(budget)) : CLOCK_NEVER;
+}
+
+int64_t fleet_budget_start(struct fleet_budget *budget)
+{
+    if (budget->slot_count == 0) {
+        budget_start(budget->share, now_of(budget));
+        budget->share_used_us = now_of(budget);
+        return 0;
+    }
+    struct slot slot = budget->slots[0];
+    drop_first_slot(budget);
+    add_serial(budget->used, slot.serial);
+    return slot.probing ? slot.serial : 0;
+}
+
+void fleet_budget_pause(struct fleet_budget *budget, int64_t pause_us)
+{
+    struct fleet_words words = {.count = 0};
+
+    fleet_say(&words, slice_of(budget->pause_key));
+    fleet_say_number(&words, pause_us);
+    fleet_say_number(&words, budget->options.pause_max_us);
+    fleet_say_number(&words, PROBATION_MS);
+    fleet_say(&words, slice_of(budget->fleet->channel));
+    counters_add(budget->fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
+    fleet_tell(budget->fleet, &pause_script, 1, &words);
+}
+
+void fleet_budget_pardon(struct fleet_budget *budget, int64_t probe)
+{
+    struct fleet_words words = {.count = 0};
+    char slot[FLEET_MARK_BYTES + 24];
+
+    say_slot(slot, sizeof slot, budget, probe);
+    fleet_say(&words, slice_of(budget->pause_key));
+    fleet_say(&words, slice_of(slot));
+    fleet_say(&words, slice_of(budget->fleet->channel));
+    counters_add(budget->fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
+    fleet_tell(budget->fleet, &pardon_script, 1, &words);
+}
+
+bool fleet_budget_is_away(const struct fleet_budget *budget)
+{
+    return budget->share != NULL;
+}
+
+/* µs of a pause that has begun; 0: it is over, and its probe was answered well. */
+static void on_message(void *context, struct slice text)
+{
+    struct fleet_budget *budget = context;
+    int64_t pause_us;
+
+    if (!units_integer(text, &pause_us) || pause_us < 0)
+        return;
+    pause_us = least(pause_us, budget->options.pause_max_us);
+    budget->not_before_us = pause_us > 0 ? now_of(budget) + pause_us : 0;
+    if (pause_us > 0)
+        budget->events.on_pause(budget->events.context, pause_us);
+    go_on(budget);
+}
+
+/* Birth and death. */
+
+static char *make_key(const struct fleet *fleet, const char *name)
+{
+    struct buf key;
+
+    buf_init(&key, SIZE_MAX / 4);
+    buf_add_text(&key, fleet->prefix);
+    buf_add_text(&key, name);
+    char *copy = mem_copy_text(key.bytes, key.length);
+    buf_free(&key);
+    return copy;
+}
+
+struct fleet_budget *fleet_budget_new(struct fleet *fleet, const struct fleet_budget_options *options,
+                                      const struct fleet_budget_events *events)
+{
+    struct fleet_budget *budget = mem_new(sizeof *budget);
+
+    budget->fleet = fleet;
+    budget->options = *options;
+    budget->events = *events;
+    budget->starts_key = make_key(fleet, "{upstream}:starts");
+    budget->pause_key = make_key(fleet, "{upstream}:pause");
+    budget->alive_key = make_key(fleet, "{upstream}:gateways");
+    budget->valid_least_us =
+        least(most(options->interval_us / 10, VALID_MIN_MS * CLOCK_MILLISECOND), VALID_MAX_MS * CLOCK_MILLISECOND);
+    budget->valid_us = budget->valid_least_us;
+    budget->call.on_done = on_taken;
+    budget->timer.on_timer = on_timer;
+    fleet->topics[FLEET_BUDGET].hear = on_message;
+    fleet->topics[FLEET_BUDGET].context = budget;
+    timer_start(fleet->loop, &budget->timer, now_of(budget)); /* the others shall know of us */
+    return budget;
+}
+
+void fleet_budget_free(struct fleet_budget *budget)
+{
+    if (budget == NULL)
+        return;
+    budget->fleet->topics[FLEET_BUDGET].hear = NULL;
+    timer_stop(budget->fleet->loop, &budget->timer);
+    if (budget->asking)
+        budget->fleet->redis->cancel(budget->fleet->redis, &budget->call);
+    budget_free(budget->share);
+    mem_free(budget->starts_key);
+    mem_free(budget->pause_key);
+    mem_free(budget->alive_key);
+    mem_free(budget);
+}

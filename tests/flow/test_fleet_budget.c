@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* One upstream budget and one pause for several gateways: what starts when, counted over all of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fleet_street.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUDGET = 10 };
+
+#define INTERVAL_US (100 * CLOCK_MILLISECOND)
+
+static struct street street;
+
+static struct house *const a = &street.houses[0];
+static struct house *const b = &street.houses[1];
+
+static int set_up(void **state)
+{
+    street_open(&street);
+    for (int i = 0; i < 4; i++)
+        street_build(&street);
+    street_move(&street, 5 * CLOCK_SECOND); /* each has heard of all */
+    *state = &street;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    street_close(&street);
+    return 0;
+}
+
+static struct question *ask_new(struct house *house)
+{
+    static unsigned number;
+    char name[24];
+
+    snprintf(name, sizeof name, "n%u", number++);
+    return street_ask(house, name);
+}
+
+/* Everybody has a token, and nothing is in the interval. */
+static void warm_up(void)
+{
+    for (size_t i = 0; i < street.house_count; i++) {
+        ask_new(&street.houses[i]);
+        street_move(&street, CLOCK_SECOND);
+    }
+    assert_int_equal(street.nexudus.searches, street.house_count);
+}
+
+/* The most searches in any interval from the call numbered `from` on. */
+static size_t most_in_an_interval(size_t from)
+{
+    size_t most = 0;
+
+    for (size_t i = from; i < street.nexudus.searches; i++) {
+        int64_t end_us = puppet_search(&street.nexudus, i)->started_us;
+        size_t inside = 0;
+        for (size_t j = from; j <= i; j++)
+            inside += puppet_search(&street.nexudus, j)->started_us > end_us - INTERVAL_US;
+        most = inside > most ? inside : most;
+    }
+    return most;
+}
+
+/* At least so many, in so many steps. */
+static void move_until_searched(size_t searches, int64_t step_us, int steps)
+{
+    for (int i = 0; i < steps && street.nexudus.searches < searches; i++)
+        street_move(&street, step_us);
+    assert_true(street.nexudus.searches >= searches);
+}
+
+static void a_flood_on_all_keeps_to_one_budget(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    int64_t begin_us = loop_now(street.loop);
+    for (int i = 0; i < 200; i++)
+        ask_new(&street.houses[i % 4]);
+    move_until_searched(from + 200, CLOCK_MILLISECOND, 4900);
+    assert_in_range(most_in_an_interval(from), 1, BUDGET);
+    /* And it is used: 200 calls are 19 intervals after the first, each with its margin. */
+    assert_in_range(loop_now(street.loop) - begin_us, 19 * INTERVAL_US, 19 * INTERVAL_US * 3 / 2);
+}
+
+/* Each has its turn, whoever asks most. */
+static void a_flood_on_one_leaves_room_for_another(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    for (int i = 0; i < 100; i++)
+        ask_new(a);
+    struct question *lonely = ask_new(b);
+    for (int i = 0; i < 1000 && lonely->answers == 0; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    assert_int_equal(lonely->answers, 1);
+    assert_true(street.nexudus.searches - from < 100);
+    move_until_searched(from + 101, CLOCK_MILLISECOND, 4000);
+    assert_in_range(most_in_an_interval(from), 1, BUDGET);
+}
+
+/* Alone and idle, a search is not held up: its slot comes with the first answer. */
+static void a_search_alone_starts_at_once(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    int64_t now_us = loop_now(street.loop);
+    struct question *question = ask_new(a);
+    assert_int_equal(question->answers, 1);
+    assert_int_equal(puppet_search(&street.nexudus, from)->started_us, now_us);
+}
+
+/* Slots of who dies, or does not need them, are the others' soon. */
+static void slots_that_nobody_uses_come_back(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    street.nexudus.hold_searches = true;
+    ask_new(a);
+    for (int i = 0; i < 40; i++)
+        street_ask(b, "the same"), street_ask(a, "the same");
+    street.nexudus.hold_searches = false;
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(street.nexudus.searches, from + 2);
+    for (int i = 0; i < BUDGET - 2; i++)
+        ask_new(&street.houses[i % 4]);
+    assert_int_equal(street.nexudus.searches, from + BUDGET);
+}
+
+static void a_pause_holds_all(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    puppet_next_search(&street.nexudus,
+                       (struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = 2 * CLOCK_SECOND});
+    ask_new(a);
+    for (size_t i = 0; i < 4; i++)
+        ask_new(&street.houses[i]);
+    assert_int_equal(street.nexudus.searches, from + 1);
+    street.nexudus.hold_searches = true;
+    street_move(&street, 2 * CLOCK_SECOND - 1);
+    assert_int_equal(street.nexudus.searches, from + 1);
+    move_until_searched(from + 2, CLOCK_MILLISECOND, 500); /* with its jitter */
+    street_move(&street, CLOCK_SECOND);
+    assert_int_equal(street.nexudus.searches, from + 2); /* one is sent ahead, and all wait for its answer */
+    street.nexudus.hold_searches = false;
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    move_until_searched(from + 6, CLOCK_MILLISECOND, 500);
+}
+
+/* It is known from Redis, too. */
+static void a_pause_is_found_by_who_did_not_hear(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    puppet_channels_link(&street.channels, b->feed, false);
+    puppet_next_search(&street.nexudus,
+                       (struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = 2 * CLOCK_SECOND});
+    ask_new(a);
+    ask_new(b);
+    assert_int_equal(street.nexudus.searches, from + 1);
+    move_until_searched(from + 3, CLOCK_MILLISECOND, 2700);
+}
+
+/* The one sent ahead dies with its gateway: another goes when its time is over. */
+static void a_probe_that_dies_is_followed_by_another(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    puppet_next_search(&street.nexudus,
+                       (struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = CLOCK_SECOND});
+    ask_new(a);
+    street.nexudus.hold_searches = true;
+    move_until_searched(from + 2, CLOCK_MILLISECOND, 1300);
+    street_kill(a);
+    street.nexudus.hold_searches = false;
+    struct question *next = NULL;
+    for (int i = 0; i < 11 && (next == NULL || next->ask.verdict != ASK_OK || next->answers == 0); i++) {
+        next = ask_new(b);
+        for (int j = 0; j < 10 && next->answers == 0; j++)
+            street_move(&street, 100 * CLOCK_MILLISECOND);
+        if (next->answers == 0)
+            for (int j = 0; j < 50 && next->answers == 0; j++)
+                street_move(&street, 100 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(next->ask.verdict, ASK_OK);
+}
+
+/* Each keeps to its share, and nothing starts before the slots of the others have left the interval. */
+static void without_redis_each_keeps_to_its_share(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    for (int i = 0; i < 40; i++)
+        ask_new(&street.houses[i % 4]);
+    for (size_t i = 0; i < 4; i++)
+        street.houses[i].redis.is_away = true;
+    move_until_searched(from + 40, CLOCK_MILLISECOND, 4900);
+    assert_in_range(most_in_an_interval(from), 1, BUDGET);
+}
+
+static void when_redis_is_back_the_budget_is_shared_again(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    for (size_t i = 0; i < 4; i++)
+        street.houses[i].redis.is_away = true;
+    for (int i = 0; i < 80; i++)
+        ask_new(&street.houses[i % 4]);
+    move_until_searched(from + 20, CLOCK_MILLISECOND, 4000);
+    for (size_t i = 0; i < 4; i++)
+        street.houses[i].redis.is_away = false;
+    move_until_searched(from + 80, CLOCK_MILLISECOND, 4000);
+    assert_in_range(most_in_an_interval(from), 1, BUDGET);
+    assert_int_equal(street_logged(&street, "the upstream budget is shared again"), 4);
+}
+
+/* Answers that come too late for their slots: the next ones are good for longer. */
+static void slots_that_come_late_last_longer(void **state)
+{
+    (void)state;
+    warm_up();
+    a->redis.is_held = true;
+    a->redis.timeout_us = CLOCK_SECOND;
+    struct question *question = ask_new(a);
+    for (int i = 0; i < 100 && question->answers == 0; i++) {
+        street_move(&street, 30 * CLOCK_MILLISECOND); /* the way to Redis and back */
+        puppet_redis_release(&a->redis);
+        street_settle(&street);
+    }
+    assert_int_equal(question->ask.verdict, ASK_OK);
+}
+
+/* Redis's clock jumps back by an hour: what was given by the clock before does not lock anybody out. */
+static void a_clock_that_jumps_back_locks_nobody_out(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    for (int i = 0; i < BUDGET; i++)
+        ask_new(a);
+    street.store.skew_us = -3600 * CLOCK_SECOND;
+    for (int i = 0; i < BUDGET; i++)
+        ask_new(b);
+    move_until_searched(from + 2 * BUDGET, 10 * CLOCK_MILLISECOND, 400);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_flood_on_all_keeps_to_one_budget),
+        TEST(a_flood_on_one_leaves_room_for_another),
+        TEST(a_search_alone_starts_at_once),
+        TEST(slots_that_nobody_uses_come_back),
+        TEST(a_pause_holds_all),
+        TEST(a_pause_is_found_by_who_did_not_hear),
+        TEST(a_probe_that_dies_is_followed_by_another),
+        TEST(without_redis_each_keeps_to_its_share),
+        TEST(when_redis_is_back_the_budget_is_shared_again),
+        TEST(slots_that_come_late_last_longer),
+        TEST(a_clock_that_jumps_back_locks_nobody_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT */
+/* One flight for several gateways: who leads, who follows, who pays, and what becomes of those who follow when the
+ * leader answers, fails, gives up or dies, or when Redis does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fleet_street.h"
+
+static struct street street;
+
+static int set_up(void **state)
+{
+    street_open(&street);
+    street_build(&street);
+    street_build(&street);
+    street_build(&street);
+    *state = &street;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    street_close(&street);
+    return 0;
+}
+
+static struct house *const a = &street.houses[0];
+static struct house *const b = &street.houses[1];
+static struct house *const c = &street.houses[2];
+
+static int64_t count(const struct house *house, enum metric metric)
+{
+    return metrics_read(house->metrics, metric);
+}
+
+static void equal_misses_are_one_call(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    struct question *first = street_ask(a, "x"), *second = street_ask(b, "x"), *third = street_ask(c, "x");
+    struct question *fourth = street_ask(a, "x");
+    assert_int_equal(street.nexudus.searches, 1);
+    assert_int_equal(second->charged, 0); /* given back as soon as it is known that another pays */
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(street.nexudus.searches, 1);
+    assert_int_equal(street.nexudus.logins, 1);
+    assert_true(first->ask.verdict == ASK_OK && !first->ask.collapsed && first->charged == 1);
+    struct question *others[] = {second, third, fourth};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(others[i]->answers, 1);
+        assert_int_equal(others[i]->ask.verdict, ASK_OK);
+        assert_true(others[i]->ask.collapsed && others[i]->ask.stored);
+        assert_int_equal(others[i]->ask.status, 200);
+        assert_int_equal(others[i]->charged, 0);
+        assert_ptr_equal(others[i]->ask.window_entry, first->ask.window_entry);
+    }
+    assert_int_equal(count(a, METRIC_FLEET_LED), 1);
+    assert_int_equal(count(b, METRIC_FLEET_FOLLOWED), 1);
+    assert_int_equal(count(c, METRIC_FLEET_FOLLOWED), 1);
+}
+
+/* Without messages: by looking. */
+static void who_hears_nothing_looks(void **state)
+{
+    (void)state;
+    puppet_channels_link(&street.channels, b->feed, false);
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x");
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(second->answers, 0);
+    street_move(&street, CLOCK_SECOND);
+    assert_int_equal(second->answers, 1);
+    assert_true(second->ask.collapsed);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
+/* The end is told before the answer to the question who flies it has come. */
+static void an_end_that_overtakes_is_not_missed(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    street.channels.is_held = true;
+    struct question *second = street_ask(b, "x");
+    b->redis.is_held = true;
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    puppet_channels_release(&street.channels);
+    b->redis.is_held = false;
+    puppet_redis_release(&b->redis);
+    street_settle(&street);
+    assert_int_equal(second->answers, 1);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
+/* Its lookup in the store was before the landing, its ask comes after. */
+static void who_comes_just_after_the_end_takes_it(void **state)
+{
+    (void)state;
+    struct question *late = street_prepare(&street, "x");
+    street_move(&street, 1000);
+    street_ask(a, "x");
+    street_move(&street, 2 * CLOCK_SECOND);
+    fetcher_ask(b->fetcher, &late->ask);
+    street_settle(&street);
+    assert_int_equal(late->answers, 1);
+    assert_true(late->ask.collapsed && late->charged == 0);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
+/* It has seen the store with that window in it, and was not content. */
+static void who_came_after_the_end_flies_again(void **state)
+{
+    (void)state;
+    street_ask(a, "x");
+    street_move(&street, 1000);
+    struct question *second = street_ask(b, "x");
+    assert_true(second->ask.verdict == ASK_OK && !second->ask.collapsed);
+    assert_int_equal(street.nexudus.searches, 2);
+}
+
+static void a_refresh_is_made_once_in_a_moment(void **state)
+{
+    (void)state;
+    street_ask(a, "x");
+    street_move(&street, 1000);
+    struct question *refresh = street_prepare(&street, "x");
+    refresh->ask.background = true;
+    refresh->ask.on_charge = NULL;
+    refresh->ask.on_refund = NULL;
+    fetcher_ask(b->fetcher, &refresh->ask);
+    street_settle(&street);
+    assert_int_equal(refresh->ask.verdict, ASK_OK);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
+static void who_wants_it_anew_does_not_follow(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *anew = street_prepare(&street, "x");
+    anew->ask.anew = true;
+    fetcher_ask(b->fetcher, &anew->ask);
+    street_settle(&street);
+    assert_int_equal(street.nexudus.searches, 2);
+    assert_int_equal(count(b, METRIC_FLEET_ALONE), 1);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_true(anew->ask.verdict == ASK_OK && !anew->ask.collapsed);
+}
+
+/* It boards no flight that may turn out to follow one that began before. */
+static void who_wants_it_anew_boards_no_follower(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *follower = street_ask(b, "x");
+    struct question *anew = street_prepare(&street, "x");
+    anew->ask.anew = true;
+    fetcher_ask(b->fetcher, &anew->ask);
+    street_settle(&street);
+    assert_int_equal(street.nexudus.searches, 2);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_true(follower->ask.collapsed && !anew->ask.collapsed);
+}
+
+static void what_is_not_to_be_stored_is_not_for_others(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    struct question *secretive = street_prepare(&street, "x");
+    secretive->ask.store = false;
+    fetcher_ask(a->fetcher, &secretive->ask);
+    street_settle(&street);
+    street_ask(b, "x");
+    assert_int_equal(street.nexudus.searches, 2);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+}
+
+static void a_failure_reaches_all(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x");
+    puppet_next_search(&street.nexudus, (struct puppet_answer){.status = 500});
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(second->answers, 1);
+    assert_int_equal(second->ask.verdict, ASK_OUTAGE);
+    assert_int_equal(second->ask.status, 500);
+    assert_true(second->ask.retry_after_us > 0);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
+static void a_refused_query_is_remembered_by_all(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x");
+    puppet_next_search(&street.nexudus, (struct puppet_answer){.status = 400});
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(second->ask.verdict, ASK_BAD_QUERY);
+    street_move(&street, CLOCK_SECOND);
+    struct question *again = street_ask(b, "x");
+    assert_int_equal(again->ask.verdict, ASK_BAD_QUERY);
+    assert_true(again->ask.remembered_us > 0);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
+/* Its patience in its own queue is over: that is not the others' affair. */
+static void a_leader_that_gives_up_hands_over(void **state)
+{
+    (void)state;
+    street.nexudus.hold_tokens = true;
+    struct question *impatient = street_prepare(&street, "x");
+    impatient->ask.impatient = true;
+    impatient->ask.patience_us = 0;
+    fetcher_ask(a->fetcher, &impatient->ask);
+    street_settle(&street);
+    struct question *second = street_ask(b, "x");
+    struct question *third = street_ask(c, "x");
+    street_move(&street, 10 * CLOCK_SECOND); /* the login took too long for the first */
+    assert_int_equal(impatient->answers, 1);
+    puppet_release(&street.nexudus);
+    for (int i = 0; i < 20 && third->answers + second->answers < 2; i++) {
+        puppet_release(&street.nexudus);
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(second->ask.verdict, ASK_OK);
+    assert_int_equal(third->ask.verdict, ASK_OK);
+    assert_int_equal(second->charged + third->charged, 1);
+    assert_int_equal(street.nexudus.searches, 1);
+    assert_int_equal(count(b, METRIC_FLEET_TAKEN_OVER) + count(c, METRIC_FLEET_TAKEN_OVER), 1);
+}
+
+static void a_dead_leader_is_followed_by_another(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x"), *third = street_ask(c, "x");
+    street_kill(a);
+    street.nexudus.hold_searches = false;
+    for (int i = 0; i < 70 && second->answers == 0; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    street_move(&street, CLOCK_SECOND);
+    assert_int_equal(second->ask.verdict, ASK_OK);
+    assert_int_equal(third->ask.verdict, ASK_OK);
+    assert_int_equal(street.nexudus.searches, 2);
+    assert_int_equal(second->charged + third->charged, 1);
+    assert_int_equal(second->ask.collapsed + third->ask.collapsed, 1);
+}
+
+/* A leader that lives is followed however long it takes. */
+static void a_lead_is_kept_as_long_as_it_takes(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x");
+    for (int i = 0; i < 90; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_int_equal(street.nexudus.searches, 1);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_true(second->ask.verdict == ASK_OK && second->ask.collapsed);
+}
+
+static void who_cannot_pay_leaves_when_it_must_lead(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *poor = street_ask(b, "x"), *rich = street_ask(b, "x");
+    poor->is_broke = true;
+    street_kill(a);
+    street.nexudus.hold_searches = false;
+    for (int i = 0; i < 70; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_int_equal(poor->ask.verdict, ASK_UNCHARGED);
+    assert_int_equal(rich->ask.verdict, ASK_OK);
+    assert_int_equal(rich->charged, 1);
+}
+
+static void nobody_who_can_pay_is_no_flight(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *poor = street_ask(b, "x");
+    poor->is_broke = true;
+    street_kill(a);
+    for (int i = 0; i < 70; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_int_equal(poor->ask.verdict, ASK_UNCHARGED);
+    assert_int_equal(street.nexudus.searches, 1);
+    street.nexudus.hold_searches = false;
+    struct question *third = street_ask(c, "x"); /* the lead was given back */
+    assert_int_equal(third->ask.verdict, ASK_OK);
+}
+
+static void without_redis_each_flies_alone(void **state)
+{
+    (void)state;
+    a->redis.is_away = b->redis.is_away = true;
+    street.nexudus.hold_searches = true;
+    struct question *first = street_ask(a, "x"), *second = street_ask(b, "x");
+    street_move(&street, CLOCK_SECOND); /* the share of the budget */
+    for (int i = 0; i < 70 && street.nexudus.searches < 2; i++) {
+        puppet_release(&street.nexudus);
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    }
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(street.nexudus.searches, 2);
+    assert_true(first->ask.verdict == ASK_OK && second->ask.verdict == ASK_OK);
+    assert_int_equal(count(b, METRIC_FLEET_ALONE), 1);
+}
+
+/* A lock that was taken by a call whose answer was lost is found to be ours. */
+static void redis_that_dies_while_one_waits_lets_it_go_on(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x");
+    b->redis.is_away = true;
+    street_move(&street, 2 * CLOCK_SECOND);
+    street_move(&street, CLOCK_SECOND);
+    assert_int_equal(street.nexudus.searches, 2);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_true(second->ask.verdict == ASK_OK && !second->ask.collapsed);
+}
+
+static void a_window_that_is_not_shared_is_fetched_by_each(void **state)
+{
+    (void)state;
+    street.loses_windows = true;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x");
+    puppet_release(&street.nexudus);
+    street.nexudus.hold_searches = false;
+    street_settle(&street);
+    street_move(&street, CLOCK_SECOND);
+    assert_true(second->ask.verdict == ASK_OK && !second->ask.collapsed && second->charged == 1);
+    assert_int_equal(street.nexudus.searches, 2);
+}
+
+/* Others are told when the window is there, and not before; its own do not wait for that. */
+static void the_others_are_told_when_the_window_is_there(void **state)
+{
+    (void)state;
+    street.holds_copies = true;
+    street.nexudus.hold_searches = true;
+    struct question *first = street_ask(a, "x"), *second = street_ask(b, "x");
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(first->answers, 1);
+    assert_int_equal(second->answers, 0);
+    street_release_copies(&street);
+    assert_int_equal(second->answers, 1);
+    assert_true(second->ask.collapsed);
+}
+
+static void a_closing_leader_hands_over(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    struct question *first = street_ask(a, "x"), *second = street_ask(b, "x");
+    fetcher_close(a->fetcher);
+    street_settle(&street);
+    assert_int_equal(first->ask.verdict, ASK_CLOSING);
+    assert_int_equal(street.nexudus.searches, 2);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(second->ask.verdict, ASK_OK);
+}
+
+/* Bytes that nobody of ours has written, in the key or on the channel. */
+static void nonsense_is_no_news(void **state)
+{
+    static const char *const messages[] = {"",
+                                           "F",
+                                           "F1",
+                                           "Fx y",
+                                           "F5 t:fl",
+                                           "F-1 x",
+                                           "F99999999999999999999 x",
+                                           "Bx",
+                                           "B-1",
+                                           "L",
+                                           "Z",
+                                           "F16 t:flight:v1:webh",
+                                           "F22 t:flight:v1:webhooks:x000000000000000000000000"
+                                           "9 nonsense"};
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "x");
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        fetcher_hear(b->fetcher, slice_of(messages[i]));
+        street_settle(&street);
+    }
+    assert_int_equal(second->answers, 0);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_true(second->ask.verdict == ASK_OK && second->ask.collapsed);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(equal_misses_are_one_call),
+        TEST(who_hears_nothing_looks),
+        TEST(an_end_that_overtakes_is_not_missed),
+        TEST(who_comes_just_after_the_end_takes_it),
+        TEST(who_came_after_the_end_flies_again),
+        TEST(a_refresh_is_made_once_in_a_moment),
+        TEST(who_wants_it_anew_does_not_follow),
+        TEST(who_wants_it_anew_boards_no_follower),
+        TEST(what_is_not_to_be_stored_is_not_for_others),
+        TEST(a_failure_reaches_all),
+        TEST(a_refused_query_is_remembered_by_all),
+        TEST(a_leader_that_gives_up_hands_over),
+        TEST(a_dead_leader_is_followed_by_another),
+        TEST(a_lead_is_kept_as_long_as_it_takes),
+        TEST(who_cannot_pay_leaves_when_it_must_lead),
+        TEST(nobody_who_can_pay_is_no_flight),
+        TEST(without_redis_each_flies_alone),
+        TEST(redis_that_dies_while_one_waits_lets_it_go_on),
+        TEST(a_window_that_is_not_shared_is_fetched_by_each),
+        TEST(the_others_are_told_when_the_window_is_there),
+        TEST(a_closing_leader_hands_over),
+        TEST(nonsense_is_no_news),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

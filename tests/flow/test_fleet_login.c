@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* One login for several gateways: who calls, who takes, what a death at each point leads to, and what stands in Redis.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fleet_street.h"
+
+#include "upstream/totp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct street street;
+
+static struct house *const a = &street.houses[0];
+static struct house *const b = &street.houses[1];
+static struct house *const c = &street.houses[2];
+
+static int set_up(void **state)
+{
+    street_open(&street);
+    for (int i = 0; i < 3; i++)
+        street_build(&street);
+    *state = &street;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    street_close(&street);
+    return 0;
+}
+
+static void assert_calls(size_t logins, size_t refreshes)
+{
+    assert_int_equal(street.nexudus.logins, logins);
+    assert_int_equal(street.nexudus.refreshes, refreshes);
+}
+
+/* A search of its own, answered in `seconds` at most. */
+static struct question *search(struct house *house, int seconds)
+{
+    static unsigned number;
+    char name[24];
+
+    snprintf(name, sizeof name, "n%u", number++);
+    struct question *question = street_ask(house, name);
+    for (int i = 0; i < 10 * seconds && question->answers == 0; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    return question;
+}
+
+static void assert_good(const struct question *question)
+{
+    assert_int_equal(question->answers, 1);
+    assert_int_equal(question->ask.verdict, ASK_OK);
+}
+
+static void all_start_at_once(void **state)
+{
+    struct question *questions[HOUSES_MAX];
+    (void)state;
+    while (street.house_count < HOUSES_MAX)
+        street_build(&street);
+    street.nexudus.hold_tokens = true;
+    for (size_t i = 0; i < HOUSES_MAX; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "s%zu", i);
+        questions[i] = street_ask(&street.houses[i], name);
+    }
+    assert_calls(1, 0);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    street_move(&street, CLOCK_SECOND);
+    for (size_t i = 0; i < HOUSES_MAX; i++)
+        assert_good(questions[i]);
+    assert_calls(1, 0);
+}
+
+static void a_newcomer_takes_what_is_there(void **state)
+{
+    (void)state;
+    assert_good(search(a, 1));
+    assert_good(search(street_build(&street), 1));
+    assert_calls(1, 0);
+    assert_int_equal(metrics_read(street.houses[3].metrics, METRIC_FLEET_TOKENS_TAKEN), 1);
+}
+
+static void one_renews_ahead_for_all(void **state)
+{
+    (void)state;
+    assert_good(search(a, 1));
+    assert_good(search(b, 1));
+    assert_good(search(c, 1));
+    street_move(&street, 3250 * CLOCK_SECOND); /* all are past their time to renew */
+    for (int i = 0; i < 30; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_calls(1, 1);
+    street_move(&street, 400 * CLOCK_SECOND); /* the first token is past its end */
+    assert_good(search(a, 1));
+    assert_good(search(b, 1));
+    assert_good(search(c, 1));
+    assert_calls(1, 1);
+}
+
+/* Nexudus forgets all tokens: a 401 each, and one login. */
+static void after_a_revocation_one_logs_in(void **state)
+{
+    (void)state;
+    assert_good(search(a, 1));
+    assert_good(search(b, 1));
+    street_move(&street, 60 * CLOCK_SECOND);
+    puppet_revoke(&street.nexudus);
+    assert_good(search(a, 1));
+    assert_good(search(b, 1));
+    assert_good(search(c, 1));
+    assert_calls(2, 1); /* the refresh was refused */
+}
+
+/* It has not heard of the new token: its 401 leads to a look, not to a login. */
+static void who_is_refused_looks_for_a_newer_token(void **state)
+{
+    (void)state;
+    assert_good(search(a, 1));
+    assert_good(search(b, 1));
+    puppet_channels_link(&street.channels, b->feed, false);
+    street_move(&street, 60 * CLOCK_SECOND);
+    puppet_revoke(&street.nexudus);
+    assert_good(search(a, 1));
+    assert_calls(2, 1);
+    assert_good(search(b, 1));
+    assert_calls(2, 1);
+}
+
+/* The same for a fresh token, whose refusal looks like a stolen login. */
+static void a_fresh_token_that_is_refused_may_have_been_replaced(void **state)
+{
+    (void)state;
+    assert_good(search(a, 1));
+    street_move(&street, 60 * CLOCK_SECOND);
+    puppet_channels_link(&street.channels, b->feed, false);
+    puppet_revoke(&street.nexudus);
+    assert_good(search(a, 1));
+    street.nexudus.hold_searches = true;
+    struct question *second = street_ask(b, "mine"); /* has the token, and has proved nothing with it */
+    street_move(&street, 60 * CLOCK_SECOND);
+    (void)second;
+    street.nexudus.hold_searches = false;
+    puppet_revoke(&street.nexudus);
+    assert_good(search(a, 1));
+    size_t logins = street.nexudus.logins;
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_good(search(b, 1));
+    assert_int_equal(street.nexudus.logins, logins);
+}
+
+static void the_holder_dies_before_it_sends(void **state)
+{
+    (void)state;
+    a->redis.is_held = true;
+    street_ask(a, "x"); /* flight and budget are asked for; the login waits behind them */
+    for (int i = 0; i < 8; i++) {
+        puppet_redis_release_one(&a->redis);
+        street_settle(&street);
+    }
+    street_kill(a);
+    assert_good(search(b, 9));
+    assert_int_equal(street.nexudus.logins, 1);
+}
+
+static void the_holder_dies_during_its_call(void **state)
+{
+    (void)state;
+    street.nexudus.hold_tokens = true;
+    street_ask(a, "x");
+    assert_calls(1, 0);
+    struct question *second = street_ask(b, "y");
+    street_kill(a);
+    street.nexudus.hold_tokens = false;
+    for (int i = 0; i < 90 && second->answers == 0; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_good(second);
+    assert_calls(2, 0);
+}
+
+/* Only `a` has a token, and renews it. */
+static void let_a_be_the_one(void)
+{
+    puppet_channels_link(&street.channels, b->feed, false);
+    puppet_channels_link(&street.channels, c->feed, false);
+    assert_good(search(a, 1));
+}
+
+/* The refresh token in Redis is dead then: it is refused, and the password helps. */
+static void the_holder_dies_between_rotation_and_store(void **state)
+{
+    (void)state;
+    let_a_be_the_one();
+    street.nexudus.hold_tokens = true;
+    street_move(&street, 3650 * CLOCK_SECOND);
+    street_ask(a, "x");
+    struct question *second = street_ask(b, "y");
+    assert_calls(1, 1);
+    a->redis.is_held = true; /* what it stores does not arrive */
+    b->redis.is_held = true;
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    street_kill(a);
+    b->redis.is_held = false;
+    puppet_redis_release(&b->redis);
+    street.nexudus.hold_tokens = false;
+    for (int i = 0; i < 90 && second->answers == 0; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_good(second);
+    assert_calls(2, 2);
+}
+
+/* Stopped for so long that another has taken its place: it overwrites nothing, and takes the newer token. */
+static void a_holder_that_lost_its_lock_stores_nothing(void **state)
+{
+    (void)state;
+    street.nexudus.hold_tokens = true;
+    street_ask(a, "x");
+    a->redis.is_away = true; /* its lock is not renewed */
+    struct question *second = street_ask(b, "y");
+    for (int i = 0; i < 60 && street.nexudus.logins < 2; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_calls(2, 0);
+    puppet_release_one(&street.nexudus, puppet_token_call(&street.nexudus, 0));
+    street_settle(&street);
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_good(second);
+    a->redis.is_away = false;
+    street.nexudus.hold_tokens = false;
+    street_move(&street, 6 * CLOCK_SECOND);
+    assert_good(search(a, 3));
+    assert_good(search(c, 3));
+    assert_calls(2, 0);
+}
+
+static void a_failed_login_is_not_tried_by_each(void **state)
+{
+    (void)state;
+    street.nexudus.accepts_password = false;
+    struct question *first = street_ask(a, "x"), *second = street_ask(b, "y"), *third = street_ask(c, "z");
+    street_move(&street, 0);
+    assert_calls(1, 0);
+    assert_int_equal(first->ask.verdict, ASK_REFUSED);
+    assert_int_equal(second->ask.verdict, ASK_REFUSED);
+    assert_int_equal(third->ask.verdict, ASK_REFUSED);
+    assert_true(second->ask.retry_after_us > 500 * CLOCK_MILLISECOND);
+    street_move(&street, 1200 * CLOCK_MILLISECOND);
+    search(b, 1);
+    search(c, 1);
+    assert_calls(2, 0);
+    street_move(&street, 1200 * CLOCK_MILLISECOND); /* the back-off has grown, for all */
+    search(a, 0);
+    search(c, 0);
+    assert_calls(2, 0);
+    street.nexudus.accepts_password = true;
+    street_move(&street, 5 * CLOCK_SECOND);
+    assert_good(search(c, 1));
+    assert_good(search(a, 6));
+    assert_calls(3, 0);
+}
+
+static void without_redis_one_waits_and_then_logs_in(void **state)
+{
+    (void)state;
+    a->redis.is_away = true;
+    struct question *first = street_ask(a, "x");
+    for (int i = 0; i < 49; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_calls(0, 0);
+    for (int i = 0; i < 10; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_good(first);
+    assert_calls(1, 0);
+    assert_int_equal(street_logged(&street, "logging in alone"), 1);
+}
+
+/* A token that is good for long needs nothing of Redis. */
+static void a_good_token_outlasts_an_outage_of_redis(void **state)
+{
+    (void)state;
+    let_a_be_the_one();
+    a->redis.is_away = true;
+    street_move(&street, 3250 * CLOCK_SECOND);
+    street_move(&street, 100 * CLOCK_SECOND);
+    assert_calls(1, 0);
+    assert_good(search(a, 1));
+    a->redis.is_away = false;
+    street_move(&street, CLOCK_SECOND);
+    street_move(&street, CLOCK_SECOND);
+    assert_calls(1, 1);
+}
+
+static void another_key_cannot_open_it(void **state)
+{
+    (void)state;
+    assert_good(search(a, 1));
+    uint8_t other[SEALED_KEY_BYTES] = {1};
+    street.options.redis.token_key = other;
+    struct house *stranger = street_build(&street);
+    assert_good(search(stranger, 1));
+    assert_calls(2, 0);
+    assert_true(street_logged(&street, "the shared login cannot be opened") > 0);
+}
+
+static void no_key_shares_nothing(void **state)
+{
+    (void)state;
+    street.options.redis.token_key = NULL;
+    struct house *d = street_build(&street), *e = street_build(&street);
+    assert_good(search(d, 1));
+    assert_good(search(e, 1));
+    assert_calls(2, 0);
+    assert_null(puppet_store_peek(&street.store, "t:{login}:token").at);
+}
+
+static void a_code_is_used_once_by_the_fleet(void **state)
+{
+    (void)state;
+    street.options.token.totp_secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    street.nexudus.gives_refresh_tokens = false;
+    struct house *d = street_build(&street), *e = street_build(&street);
+    assert_good(search(d, 1));
+    assert_good(search(e, 1));
+    assert_calls(1, 0);
+    puppet_revoke(&street.nexudus);
+    street_move(&street, CLOCK_SECOND); /* at most: the step may be a new one now */
+    for (int i = 0; i < 800 && street.nexudus.logins < 2; i++) {
+        search(e, 0);
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(street.nexudus.logins, 2);
+    const char *first = strstr(puppet_token_call(&street.nexudus, 0)->form, "totp=");
+    const char *second = strstr(puppet_token_call(&street.nexudus, 1)->form, "totp=");
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_string_not_equal(first, second);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_start_at_once),
+        TEST(a_newcomer_takes_what_is_there),
+        TEST(one_renews_ahead_for_all),
+        TEST(after_a_revocation_one_logs_in),
+        TEST(who_is_refused_looks_for_a_newer_token),
+        TEST(a_fresh_token_that_is_refused_may_have_been_replaced),
+        TEST(the_holder_dies_before_it_sends),
+        TEST(the_holder_dies_during_its_call),
+        TEST(the_holder_dies_between_rotation_and_store),
+        TEST(a_holder_that_lost_its_lock_stores_nothing),
+        TEST(a_failed_login_is_not_tried_by_each),
+        TEST(without_redis_one_waits_and_then_logs_in),
+        TEST(a_good_token_outlasts_an_outage_of_redis),
+        TEST(another_key_cannot_open_it),
+        TEST(no_key_shares_nothing),
+        TEST(a_code_is_used_once_by_the_fleet),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
