@@ -114,7 +114,6 @@ struct fetcher_cache {
 };
 
 struct fetcher;
-
 /* On the loop's thread, or before it runs. Everything is borrowed; texts are copied. */
 struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
                             const struct fetcher_cache *cache, struct log *log, struct counters *counters) MUST_CHECK;
