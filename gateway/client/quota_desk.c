@@ -272,9 +272,6 @@ static void take_reply(struct quota_desk *desk, struct quota_holding *holding, i
         return;
     }
     lease_granted(&holding->lease, now_us, &lease);
-    if (desk->options.checks_server)
-        eviction_check_start(&desk->eviction, desk->redis, desk->log);
-    desk->options.checks_server = false;
     if (holding->account->policy.has_misses)
         prepaid_granted(&holding->prepaid, now_us, &prepaid);
     if (lease.share + lease.level + lease.rush > 0)
@@ -420,6 +417,10 @@ static void on_sweep(struct timer *timer)
 {
     struct quota_desk *desk = MEM_OUTER(timer, struct quota_desk, sweep);
     sweep(desk, false);
+    if (desk->options.checks_server && can_call(desk)) {
+        desk->options.checks_server = false;
+        eviction_check_start(&desk->eviction, desk->redis, desk->log);
+    }
     timer_start(desk->loop, timer, loop_now(desk->loop) + SWEEP_US);
 }
 
