@@ -157,6 +157,13 @@ void counters_add_client(struct counters *counters, uint32_t client, enum client
     add(&own_cells(counters, client)->values[metric], amount);
 }
 
+void counters_request(struct counters *counters, uint32_t client, enum client_metric metric, enum histogram histogram,
+                      int64_t us)
+{
+    counters_add_client(counters, client, metric, 1);
+    counters_observe(counters, histogram, us);
+}
+
 void counters_set_client(struct counters *counters, uint32_t client, enum client_metric metric, int64_t value)
 {
     struct client_cells *cells = own_cells(counters, client);

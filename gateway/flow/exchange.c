@@ -69,14 +69,10 @@ void answer_field(struct answer *answer, const char *name, struct slice value)
     buf_add(&answer->fields, slice_make("\r\n", 2));
 }
 
-bool answer_check(struct exchange *exchange)
+void answer_fail(struct exchange *exchange)
 {
-    struct answer *answer = &exchange->answer;
-    if (buf_ok(&answer->fields) && buf_ok(&answer->text))
-        return true;
-    buf_reset(&answer->fields);
+    buf_reset(&exchange->answer.fields);
     problem_answer(exchange, 500, "the answer does not fit its bounds", NULL);
-    return false;
 }
 
 void answer_body_text(struct answer *answer, const char *content_type)

@@ -115,17 +115,30 @@ static bool run_steps(struct search *search)
     }
 }
 
-/* What is asked is sampled a thousand times a second at most: one that is asked stands for all since the last. */
+/* What is asked is sampled: every search of few, one in a stride of many, so that there are about SAMPLES in a
+ * SAMPLED_US, by how many there were in the one before. Strides are odd, lest they keep step with those who ask in
+ * turn.
+ */
+static void sample(struct flow *flow, const struct query *query, int64_t now_us)
+{
+    enum { SAMPLES = 100, SAMPLED_US = 100000 };
+    notable_add_hot(flow->parts.notable, query, flow->stride, now_us);
+    flow->samples++;
+    if (now_us - flow->sampled_us >= SAMPLED_US) {
+        flow->stride = (flow->samples * flow->stride / SAMPLES) | 1;
+        flow->samples = 0;
+        flow->sampled_us = now_us;
+    }
+    flow->until_sample = flow->stride;
+}
+
 static void note(struct flow *flow, const struct exchange *exchange, int64_t now_us)
 {
     const struct outcome *outcome = &exchange->outcome;
     if (outcome->query == NULL)
         return;
-    if (now_us >= flow->sample_us) {
-        notable_add_hot(flow->parts.notable, outcome->query, (int64_t)(flow->searches - flow->sampled), now_us);
-        flow->sampled = flow->searches;
-        flow->sample_us = now_us + CLOCK_MILLISECOND;
-    }
+    if (--flow->until_sample <= 0)
+        sample(flow, outcome->query, now_us);
     if (outcome->step_us[STEP_FETCHER] > 0)
         notable_add_slow(flow->parts.notable, exchange, now_us);
 }
@@ -211,6 +224,7 @@ struct flow *flow_new(const struct flow_options *options, const struct flow_part
 {
     struct flow *flow = mem_new(sizeof(*flow));
     flow->handler.start = start;
+    flow->stride = 1;
     flow->options = *options;
     flow->parts = *parts;
     flow->auth = auth_new(parts->roster);

@@ -84,6 +84,13 @@ static enum client_metric row_of(enum outcome_kind kind, int status)
     return CLIENT_METRIC_OTHER;
 }
 
+static enum histogram duration_of(enum outcome_kind kind)
+{
+    if (is_served(kind))
+        return SERVED[kind].duration;
+    return kind == OUTCOME_FAILED ? HISTOGRAM_REQUEST_FAILED : HISTOGRAM_REQUEST_REFUSED;
+}
+
 void tally_request(struct counters *counters, uint32_t client, enum outcome_kind kind, int status)
 {
     counters_add_client(counters, client, row_of(kind, status), 1);
@@ -111,13 +118,11 @@ void tally_exchange(struct counters *counters, struct exchange *exchange, int64_
     enum outcome_kind kind = outcome->kind;
     int64_t took_us = now_us - exchange->request.came_us;
     outcome->answered_us = now_us;
-    tally_request(counters, outcome->client_number, kind, exchange->answer.status);
-    if (is_served(kind))
-        counters_observe(counters, SERVED[kind].duration, took_us);
-    else if (kind == OUTCOME_FAILED)
-        counters_observe(counters, HISTOGRAM_REQUEST_FAILED, took_us);
-    else if (kind != OUTCOME_HEALTH)
-        counters_observe(counters, HISTOGRAM_REQUEST_REFUSED, took_us);
+    enum client_metric row = row_of(kind, exchange->answer.status);
+    if (kind == OUTCOME_HEALTH)
+        counters_add_client(counters, outcome->client_number, row, 1);
+    else
+        counters_request(counters, outcome->client_number, row, duration_of(kind), took_us);
     if (outcome->is_timed || outcome->step_us[STEP_FETCHER] > 0)
         observe_steps(counters, outcome);
 }

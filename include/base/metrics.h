@@ -86,6 +86,9 @@ void counters_add(struct counters *counters, enum metric metric, int64_t amount)
 void counters_set(struct counters *counters, enum metric metric, int64_t value); /* gauges */
 void counters_observe(struct counters *counters, enum histogram histogram, int64_t us);
 void counters_add_client(struct counters *counters, uint32_t client, enum client_metric metric, int64_t amount);
+/* The two that a request costs, in one. */
+void counters_request(struct counters *counters, uint32_t client, enum client_metric metric, enum histogram histogram,
+                      int64_t us);
 void counters_set_client(struct counters *counters, uint32_t client, enum client_metric metric, int64_t value);
 
 /* Unsets this block's gauges of all clients: they are told no more. */

@@ -79,12 +79,12 @@ struct flow {
     struct page_memo *page_memo;
     struct shared *shared; /* NULL: with nobody */
     struct search *pool;
-    size_t pooled;              /* of these */
-    uint64_t searches, sampled; /* so far, and at the last sample of what is asked, */
-    int64_t sample_us;          /* before which there will be no other */
-    uint64_t late_hits;         /* in the last part of a window's lifetime */
-    int64_t dry_run_logged_us;  /* when the last line about a dry run was written */
-    int64_t dry_run_unlogged;   /* refusals that were counted since */
+    size_t pooled;                                     /* of these */
+    uint64_t searches;                                 /* so far */
+    int64_t stride, until_sample, samples, sampled_us; /* of what is asked (flow.c) */
+    uint64_t late_hits;                                /* in the last part of a window's lifetime */
+    int64_t dry_run_logged_us;                         /* when the last line about a dry run was written */
+    int64_t dry_run_unlogged;                          /* refusals that were counted since */
 };
 
 /* The steps, in flow/admit.c … */
