@@ -79,24 +79,13 @@ static bool grow(struct buf *buf, size_t more)
     return true;
 }
 
-char *buf_room(struct buf *buf, size_t more)
+char *buf_make_room(struct buf *buf, size_t more)
 {
     /* Room for nothing still has an address. */
     bool fits = more <= buf->capacity - buf->length && buf->bytes != NULL;
     if (buf->overflowed || (!fits && !grow(buf, more)))
         return NULL;
     return buf->bytes + buf->length;
-}
-
-void buf_add(struct buf *buf, struct slice bytes)
-{
-    if (bytes.length == 0)
-        return;
-    char *room = buf_room(buf, bytes.length);
-    if (room == NULL)
-        return;
-    memcpy(room, bytes.at, bytes.length);
-    buf->length += bytes.length;
 }
 
 void buf_add_char(struct buf *buf, char c)
@@ -106,11 +95,6 @@ void buf_add_char(struct buf *buf, char c)
         return;
     *room = c;
     buf->length++;
-}
-
-void buf_add_text(struct buf *buf, const char *text)
-{
-    buf_add(buf, slice_of(text));
 }
 
 void buf_add_unsigned(struct buf *buf, uint64_t number)

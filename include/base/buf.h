@@ -37,11 +37,36 @@ void buf_fit(struct buf *buf);
 void buf_take(struct buf *to, struct buf *from);
 
 /* Makes room for `more` bytes and returns where they go (then raise `length`), or NULL and marks the overflow. */
-char *buf_room(struct buf *buf, size_t more) MUST_CHECK;
+static inline char *buf_room(struct buf *buf, size_t more) MUST_CHECK;
 
-void buf_add(struct buf *buf, struct slice bytes);
+/* Private: buf_room where the room is not there yet. */
+char *buf_make_room(struct buf *buf, size_t more) MUST_CHECK;
+
+/* Inline as the rest of what writes an answer's head: there is room nearly always. */
+static inline char *buf_room(struct buf *buf, size_t more)
+{
+    if (buf->bytes != NULL && !buf->overflowed && more <= buf->capacity - buf->length)
+        return buf->bytes + buf->length;
+    return buf_make_room(buf, more);
+}
+
+static inline void buf_add(struct buf *buf, struct slice bytes)
+{
+    if (bytes.length == 0)
+        return;
+    char *room = buf_room(buf, bytes.length);
+    if (room == NULL)
+        return;
+    memcpy(room, bytes.at, bytes.length);
+    buf->length += bytes.length;
+}
+
+static inline void buf_add_text(struct buf *buf, const char *text)
+{
+    buf_add(buf, slice_of(text));
+}
+
 void buf_add_char(struct buf *buf, char c);
-void buf_add_text(struct buf *buf, const char *text);
 void buf_add_unsigned(struct buf *buf, uint64_t number); /* decimal */
 void buf_add_integer(struct buf *buf, int64_t number);   /* decimal */
 void buf_add_json(struct buf *buf, struct slice text);   /* as a JSON string with its quotes; bytes that are not
