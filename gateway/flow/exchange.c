@@ -69,10 +69,13 @@ void answer_field(struct answer *answer, const char *name, struct slice value)
     buf_add(&answer->fields, slice_make("\r\n", 2));
 }
 
-void answer_fail(struct exchange *exchange)
+bool answer_check(struct exchange *exchange)
 {
+    if (buf_ok(&exchange->answer.fields) && buf_ok(&exchange->answer.text))
+        return true;
     buf_reset(&exchange->answer.fields);
     problem_answer(exchange, 500, "the answer does not fit its bounds", NULL);
+    return false;
 }
 
 void answer_body_text(struct answer *answer, const char *content_type)

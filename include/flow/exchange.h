@@ -135,17 +135,8 @@ void exchange_reset(struct exchange *exchange);
 /* Adds a header line to the answer: NAME ": " VALUE CRLF. The value must hold no CR or LF (asserted: ours alone). */
 void answer_field(struct answer *answer, const char *name, struct slice value);
 
-/* Makes the answer a 500: it did not fit its bounds, or met the end of memory. */
-void answer_fail(struct exchange *exchange);
-
-/* Fails an answer that is not whole: false then. */
-static inline bool answer_check(struct exchange *exchange)
-{
-    if (buf_ok(&exchange->answer.fields) && buf_ok(&exchange->answer.text))
-        return true;
-    answer_fail(exchange);
-    return false;
-}
+/* An answer that did not fit its bounds, or met the end of memory, becomes a 500: false then. */
+bool answer_check(struct exchange *exchange);
 
 /* Makes answer->text, which is finished, the body. */
 void answer_body_text(struct answer *answer, const char *content_type);
