@@ -98,7 +98,7 @@ pytest_run() {
 
 suite_e2e() {
     note "== end to end (address and undefined-behaviour sanitizers)"
-    build check programs && pytest_run "end to end" build/check/nexgate tests/e2e
+    build release programs && build check programs && pytest_run "end to end" build/check/nexgate tests/e2e
     note "== demo"
     if build release programs; then
         if ONCE=1 timeout 300 /usr/bin/python3 tests/demo.py >"$log/out" 2>&1; then
