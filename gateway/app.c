@@ -14,8 +14,8 @@
 #include "flow/store.h"
 #include "io/lag.h"
 #include "room_options.h"
-#include "sharing.h"
 #include "sandbox.h"
+#include "sharing.h"
 #include "worker.h"
 
 #include <curl/curl.h>

@@ -17,8 +17,8 @@ static const char *const REFUSED[] = {
     "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset",
     "chroot", "pivot_root", "setns", "unshare", "personality",
     /* the file system's shape */
-    "mount", "umount2", "fsopen", "fsmount", "move_mount", "open_tree", "mknod", "mknodat", "fchmod", "chown", "fchown",
-    "lchown", "fchownat", "setxattr", "lsetxattr", "fsetxattr", "swapon", "swapoff", "quotactl", "acct",
+    "mount", "umount2", "fsopen", "fsmount", "move_mount", "open_tree", "mknod", "mknodat", "chown", "fchown", "lchown",
+    "fchownat", "setxattr", "lsetxattr", "fsetxattr", "swapon", "swapoff", "quotactl", "acct",
     /* the kernel itself */
     "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "bpf", "perf_event_open",
     "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "add_key", "request_key", "keyctl", "iopl",
