@@ -35,7 +35,6 @@ struct search {
     struct query query;
     struct cache_directives directives;
     struct buf if_none_match; /* a copy: the request's bytes are gone after a wait */
-    bool has_if_none_match;
 
     struct page_plan plan;
     struct search_part parts[PAGE_WINDOWS_MAX];
@@ -48,11 +47,11 @@ struct search {
     int64_t granted_us;              /* what it was granted; -1: nothing was decided by it */
 
     struct shared_lookup lookup; /* in Redis, under way */
-    bool looking;                /* its answer was not looked at yet */
-    unsigned looked_link;        /* memory's link when it began */
 
     struct ask ask;            /* the question under way */
     bool asked;                /* it was given away, and its answer was not looked at yet */
+    bool looking;              /* the lookup was given away, and its answer was not looked at yet */
+    unsigned looked_link;      /* memory's link when the lookup began */
     size_t asked_part;         /* which part it is for */
     enum quota_verdict charge; /* of the ask under way: OK; DRY_RUN: should have been refused; WAIT: pay at the desk */
     int64_t receipts[SEARCH_CHARGES_MAX]; /* of the flights that were charged to the client for this request */
