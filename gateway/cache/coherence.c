@@ -42,10 +42,13 @@ static const struct redis_script beat_script = {
             "table.insert(answer, 1, last[2] or '0')\n"
             "return answer\n"};
 
-/* The same keys. Answers a number that is not less than any purge's so far, then the log: kind and head, number, … */
+/* The same, and who reads the log is there from that moment on: a later purge waits for it. Answers a number that is
+ * not less than any purge's so far, then the log: kind and head, number, … */
 static const struct redis_script sync_script = {
     "sync", "local t = redis.call('TIME')\n"
             "local now = t[1] * 1000000 + t[2]\n"
+            "redis.call('ZADD', KEYS[2], string.format('%.0f', math.floor(now / 1000)), ARGV[1])\n"
+            "redis.call('PEXPIRE', KEYS[2], ARGV[2])\n"
             "local answer = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf', 'WITHSCORES')\n"
             "if #answer > 0 then now = math.max(now, tonumber(answer[#answer])) end\n"
             "table.insert(answer, 1, string.format('%.0f', now))\n"
@@ -146,6 +149,14 @@ void coherence_learn(struct coherence *coherence, struct slice head, int64_t num
 
 /* The log, read when the channel can be heard. */
 
+static void run_with_id(struct coherence *coherence, struct redis_call *call, const struct redis_script *script)
+{
+    char live[16];
+    snprintf(live, sizeof(live), "%d", COHERENCE_LIVE_MS);
+    const struct slice arguments[] = {slice_of(coherence->id), slice_of(live)};
+    coherence_run(coherence, call, script, arguments, 2);
+}
+
 static void start_sync(struct coherence *coherence);
 
 static void on_sync_timer(struct timer *timer)
@@ -213,7 +224,7 @@ static void start_sync(struct coherence *coherence)
         return;
     coherence->syncing = true;
     coherence->sync = (struct redis_call){.on_done = on_sync};
-    coherence_run(coherence, &coherence->sync, &sync_script, NULL, 0);
+    run_with_id(coherence, &coherence->sync, &sync_script);
 }
 
 static void on_link(void *context, bool up)
@@ -304,9 +315,7 @@ static void on_beat_timer(struct timer *timer)
         return;
     coherence->beating = true;
     coherence->beat = (struct redis_call){.on_done = on_beat};
-    snprintf(coherence->numbers[0], sizeof(coherence->numbers[0]), "%d", COHERENCE_LIVE_MS);
-    const struct slice arguments[] = {slice_of(coherence->id), slice_of(coherence->numbers[0])};
-    coherence_run(coherence, &coherence->beat, &beat_script, arguments, 2);
+    run_with_id(coherence, &coherence->beat, &beat_script);
 }
 
 /* The channel. */

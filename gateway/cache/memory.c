@@ -340,7 +340,7 @@ unsigned memory_link(const struct memory *memory)
 
 void memory_share(struct memory *memory)
 {
-    atomic_store_explicit(&memory->link, 2, memory_order_release);
+    atomic_store_explicit(&memory->link, MEMORY_JOINING, memory_order_release);
 }
 
 void memory_set_link(struct memory *memory, bool up)

@@ -47,7 +47,6 @@ struct coherence {
     struct echo echoes[COHERENCE_ECHOES];
     size_t echo_count; /* heard so far */
     struct purging *purgings;
-    char numbers[4][24]; /* of the beat and the sync under way */
 };
 
 /* Learns of a purge: applies it here, and tells the others so where it came from them. */

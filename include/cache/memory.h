@@ -11,7 +11,7 @@ struct memory;
 
 /* Whether others' refreshes and purges are heard of. It changes each time: MEMORY_ALONE where nobody shares (for good,
  * unless memory_share was called), odd while the link is up, even while it is down. */
-enum { MEMORY_ALONE = 0 };
+enum { MEMORY_ALONE = 0, MEMORY_JOINING = 2 /* it was never up */ };
 
 struct memory_stats {
     size_t bytes, entries;

@@ -873,6 +873,21 @@ static void without_redis_a_purge_is_local_and_told_later(void **state)
     ask(street, 1, NULL, "fwd=uri-miss", 46);
 }
 
+/* Whoever may serve what others have stored is one that a purge waits for. */
+static void who_is_linked_is_there(void **state)
+{
+    struct street *street = *state;
+    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    puppet_store_flush(&street->store);
+    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    settle(street);
+    const struct slice count_them[] = {SLICE("ZCARD"), SLICE("t:{gateways}:live")};
+    redisReply *reply = puppet_store_run(&street->store, count_them, 2);
+    assert_int_equal(reply->integer, 1);
+    puppet_reply_free(reply);
+    assert_true(memory_link_is_up(memory_link(street->houses[1].memory)));
+}
+
 static void numbers_grow_though_redis_was_emptied(void **state)
 {
     struct street *street = *state;
@@ -953,6 +968,7 @@ int main(void)
         WITH_STREET(a_purge_that_was_missed_is_in_the_log),
         WITH_STREET(a_message_that_was_lost_is_noticed),
         WITH_STREET(without_redis_a_purge_is_local_and_told_later),
+        WITH_STREET(who_is_linked_is_there),
         WITH_STREET(numbers_grow_though_redis_was_emptied),
         WITH_STREET(a_gateway_alone_purges_alone),
     };
