@@ -78,7 +78,12 @@ struct sharing *sharing_new(const struct sharing_parts *parts)
 
 void sharing_leave(struct sharing *sharing)
 {
+    enum { TRIES = 200, PAUSE_US = 1000 };
     coherence_leave(sharing->coherence);
+    for (unsigned i = 0; i < TRIES && !coherence_has_left(sharing->coherence); i++) {
+        if (!loop_turn(sharing->parts.loop))
+            usleep(PAUSE_US);
+    }
 }
 
 void sharing_free(struct sharing *sharing)

@@ -23,7 +23,7 @@ struct sharing_parts { /* all borrowed */
 /* NULL when the kernel refuses. */
 struct sharing *sharing_new(const struct sharing_parts *parts) MUST_CHECK;
 
-/* Says goodbye to the others; the loop must turn for it to be heard. */
+/* After the loop's thread has ended: says goodbye to the others, and waits a moment until it is heard. */
 void sharing_leave(struct sharing *sharing);
 
 /* After the fetcher. */
