@@ -42,7 +42,8 @@ def part(gateway, name):
 def kill(gateway):
     gateway.process.send_signal(signal.SIGKILL)
     gateway.process.wait()
-    gateway.process = None
+    gateway._log_ended.wait()
+    gateway.process = None  # whoever ends it finds it ended
 
 
 def test_equal_misses_on_two_gateways_are_one_search_and_one_login(workshop, simulator, redis):
