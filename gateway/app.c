@@ -13,6 +13,7 @@
 #include "descriptors.h"
 #include "flow/store.h"
 #include "io/lag.h"
+#include "reload.h"
 #include "room_options.h"
 #include "sandbox.h"
 #include "sharing.h"
@@ -37,7 +38,9 @@ enum {
 };
 
 struct app {
-    const struct settings *settings;
+    const char *path;
+    struct settings *settings; /* of the start; what a reload may change is asked of `reload` */
+    struct reload *reload;
     struct clock *clock;
     struct log *log;
     struct metrics *metrics;
@@ -49,7 +52,6 @@ struct app {
     int signals; /* signalfd */
     struct event *on_signal;
     struct admin *admin;
-    struct flow_options flow_options; /* what the admin's pages judge by */
     struct lag fetcher_lag;
     struct front *admin_front;
     struct front_census *admin_census;
@@ -158,11 +160,8 @@ static bool make_admin(struct app *app)
 static bool make_worker(struct app *app, const int *descriptors, size_t count)
 {
     const struct settings *settings = app->settings;
-    struct flow_options flow = room_options_flow(settings);
     struct flow_parts parts = {
         .clock = app->clock,
-        .schemas = settings->schemas,
-        .roster = settings->roster,
         .memory = app->memory,
         .fetcher = app->fetcher,
         .sharing = sharing_options(app->sharing),
@@ -174,7 +173,8 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
         .notable = app->notable,
     };
     struct front_options front = room_options_front(settings);
-    app->workers[app->worker_count] = worker_new(&flow, &parts, &front, app->census, descriptors, count);
+    app->workers[app->worker_count] =
+        worker_new(reload_snapshot(app->reload), &parts, &front, app->census, descriptors, count);
     if (app->workers[app->worker_count] == NULL)
         return false;
     app->worker_count++;
@@ -253,7 +253,7 @@ static void stop(struct app *app)
         worker_drain(app->workers[i], app->mailbox, &app->drained[i]);
     }
     app->drain_timer.on_timer = on_drain_timeout;
-    timer_start(app->loop, &app->drain_timer, loop_now(app->loop) + app->settings->drain_timeout_us);
+    timer_start(app->loop, &app->drain_timer, loop_now(app->loop) + reload_settings(app->reload)->drain_timeout_us);
 }
 
 static void on_signal(int descriptor, short what, void *context)
@@ -263,7 +263,7 @@ static void on_signal(int descriptor, short what, void *context)
     struct signalfd_siginfo info;
     while (read(descriptor, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP)
-            log_say(app->log, LOG_LEVEL_WARN, "SIGHUP: reloading is not available in this version; restart instead");
+            reload_order(app->reload);
         else
             stop(app);
     }
@@ -351,7 +351,7 @@ static void enter_sandbox(struct app *app)
 
 static bool start(struct app *app)
 {
-    const struct settings *settings = app->settings;
+    struct settings *settings = app->settings;
     app->redis = (struct redis_options){&settings->redis, settings->redis_timeout_us};
     app->quota_redis = (struct redis_options){&settings->quota_redis, settings->redis_timeout_us};
     app->clock = clock_new();
@@ -367,9 +367,10 @@ static bool start(struct app *app)
     if (app->loop == NULL || !watch_signals(app))
         return false;
     app->mailbox = mailbox_new(app->loop, app);
-    if (app->mailbox == NULL || !make_fetcher(app))
+    app->reload = reload_new(app->path, settings, app->loop, app->log);
+    if (app->mailbox == NULL || app->reload == NULL || !make_fetcher(app))
         return false;
-    app->flow_options = room_options_flow(settings);
+    const struct snapshot *snapshot = reload_snapshot(app->reload);
     struct admin_parts admin = {
         .clock = app->clock,
         .log = app->log,
@@ -378,16 +379,17 @@ static bool start(struct app *app)
         .memory = app->memory,
         .fetcher = app->fetcher,
         .notable = app->notable,
-        .options = &app->flow_options,
+        .options = &snapshot->options,
         .url = settings->url,
         .budget = settings->budget.count,
         .budget_interval_us = settings->budget.period_us,
         .memory_bytes = settings->memory_bytes,
-        .schemas = settings->schemas,
+        .schemas = snapshot->schemas,
         .coherence = sharing_coherence(app->sharing),
         .mailbox = app->mailbox,
         .key_prefix = room_options_flow(settings).key_prefix,
-        .roster = settings->roster,
+        .roster = snapshot->roster,
+        .reloader = reload_reloader(app->reload),
         .version = NEXGATE_VERSION,
     };
     app->admin = admin_new(&admin);
@@ -398,7 +400,12 @@ static bool start(struct app *app)
     size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
     if (workers > WORKERS_MAX)
         workers = WORKERS_MAX;
-    return make_workers(app, workers) && make_admin(app) && start_threads(app);
+    if (!make_workers(app, workers) || !make_admin(app))
+        return false;
+    struct reload_parts parts = {app->fetcher, app->workers, app->worker_count, app->census,
+                                 app->metrics, app->admin,   app->admin_front};
+    reload_serve(app->reload, &parts);
+    return start_threads(app);
 }
 
 /* The threads have ended, and the fetcher is closed but not gone: a search that waited may go on and ask again, and is
@@ -440,6 +447,7 @@ static void take_apart(struct app *app)
         fetch_transport_free(app->transport);
     if (app->fetcher_loop != NULL)
         loop_free(app->fetcher_loop);
+    reload_free(app->reload);
     if (app->mailbox != NULL)
         mailbox_free(app->mailbox);
     if (app->on_signal != NULL)
@@ -458,13 +466,14 @@ static void take_apart(struct app *app)
     mem_free(app);
 }
 
-int app_serve(const struct settings *settings)
+int app_serve(const char *path, struct settings *settings)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         fprintf(stderr, "nexgate: libcurl cannot be initialised\n");
         return 1;
     }
     struct app *app = mem_new(sizeof(*app));
+    app->path = path;
     app->settings = settings;
     app->signals = -1;
     bool started = start(app);

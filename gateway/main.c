@@ -55,7 +55,7 @@ static int serve(const char *config)
 {
     struct settings settings;
     app_harden();
-    int code = settings_load(config, &settings) ? app_serve(&settings) : 1;
+    int code = settings_load(config, &settings) ? app_serve(config, &settings) : 1;
     settings_free(&settings);
     return code;
 }

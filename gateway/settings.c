@@ -192,7 +192,26 @@ void settings_defaults(struct settings *settings)
     complaints_free(&none);
 }
 
+static void keep_what_stays(struct reader *reader, const struct settings *now)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        const struct option *row = &SETTINGS_TABLE[i];
+        if ((row->flags & OPTION_RELOADABLE) != 0 || option_equal(row, reader->settings, now))
+            continue;
+        option_copy(row, reader->settings, now);
+        complaints_warn(reader->complaints, reader->file, reader->lines[i],
+                        "[%s] %s: a reload does not change it; the value of the start stays in force", row->section,
+                        row->name);
+    }
+}
+
 bool settings_read(const char *path, struct settings *settings, struct complaints *complaints)
+{
+    return settings_reread(path, NULL, settings, complaints);
+}
+
+bool settings_reread(const char *path, const struct settings *now, struct settings *settings,
+                     struct complaints *complaints)
 {
     settings_defaults(settings);
     struct reader *reader = mem_new(sizeof(*reader));
@@ -204,8 +223,11 @@ bool settings_read(const char *path, struct settings *settings, struct complaint
     const struct settings_place place = {path, reader->lines, complaints};
     if (read || reader->has_seen_any) /* else the file could not be read, which was said */
         settings_check(settings, &place);
+    bool good = read && complaints->errors == 0;
+    if (good && now != NULL)
+        keep_what_stays(reader, now);
     mem_free(reader);
-    return read && complaints->errors == 0;
+    return good;
 }
 
 bool settings_load(const char *path, struct settings *settings)

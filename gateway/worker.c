@@ -21,6 +21,16 @@ struct worker {
     pthread_t thread;
     bool started;
 
+    struct slice key_prefix; /* owned: the desk's, which outlives snapshots */
+
+    struct { /* what a reload brings: main → worker → main */
+        struct letter letter;
+        struct snapshot *snapshot;
+        struct front_options front;
+        struct mailbox *reply_to;
+        struct letter *done;
+    } change;
+
     struct letter drain; /* main → worker */
     struct mailbox *reply_to;
     struct letter *done;
@@ -57,7 +67,7 @@ static bool connect_redis(struct worker *worker, const struct flow_parts *parts)
 
 static void open_desk(struct worker *worker, const struct flow_options *flow, struct flow_parts *own)
 {
-    const struct quota_desk_options options = {.key_prefix = flow->key_prefix,
+    const struct quota_desk_options options = {.key_prefix = worker->key_prefix,
                                                .timeout_us = flow->quota_timeout_us,
                                                .on_failure = flow->quota_on_failure,
                                                .checks_server = own->is_first};
@@ -67,9 +77,8 @@ static void open_desk(struct worker *worker, const struct flow_options *flow, st
     own->desk = worker->desk;
 }
 
-struct worker *worker_new(const struct flow_options *flow, const struct flow_parts *parts,
-                          const struct front_options *front, struct front_census *census, const int *descriptors,
-                          size_t descriptor_count)
+struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *parts, const struct front_options *front,
+                          struct front_census *census, const int *descriptors, size_t descriptor_count)
 {
     struct worker *worker = mem_new(sizeof(*worker));
     struct flow_parts own = *parts;
@@ -87,8 +96,10 @@ struct worker *worker_new(const struct flow_options *flow, const struct flow_par
     own.loop = worker->loop;
     own.redis = worker->redis;
     own.quota_redis = worker->quota_redis;
-    open_desk(worker, flow, &own);
-    worker->flow = flow_new(flow, &own);
+    worker->key_prefix = slice_make(mem_copy_text(snapshot->options.key_prefix.at, snapshot->options.key_prefix.length),
+                                    snapshot->options.key_prefix.length);
+    open_desk(worker, &snapshot->options, &own);
+    worker->flow = flow_new(snapshot, &own);
     if (!add_fronts(worker, front, census, parts, descriptors, descriptor_count)) {
         worker_free(worker);
         return NULL;
@@ -108,6 +119,28 @@ bool worker_start(struct worker *worker)
     lag_start(&worker->lag, worker->loop, worker->counters);
     worker->started = pthread_create(&worker->thread, NULL, run, worker) == 0;
     return worker->started;
+}
+
+static void on_change(struct letter *letter, void *receiver)
+{
+    (void)letter;
+    struct worker *worker = receiver;
+    flow_change(worker->flow, worker->change.snapshot);
+    snapshot_unref(worker->change.snapshot);
+    for (size_t i = 0; i < worker->front_count; i++)
+        front_change(worker->fronts[i], &worker->change.front);
+    mailbox_post(worker->change.reply_to, worker->change.done);
+}
+
+void worker_change(struct worker *worker, struct snapshot *snapshot, const struct front_options *front,
+                   struct mailbox *reply_to, struct letter *done)
+{
+    worker->change.letter.on_open = on_change;
+    worker->change.snapshot = snapshot_ref(snapshot);
+    worker->change.front = *front;
+    worker->change.reply_to = reply_to;
+    worker->change.done = done;
+    mailbox_post(worker->mailbox, &worker->change.letter);
 }
 
 static void say_drained(void *context)
@@ -190,5 +223,6 @@ void worker_free(struct worker *worker)
         mailbox_free(worker->mailbox);
     if (worker->loop != NULL)
         loop_free(worker->loop);
+    mem_free((void *)worker->key_prefix.at);
     mem_free(worker);
 }

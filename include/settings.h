@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything that the configuration file can say, read and checked. The rooms get their own small option structs from
- * app.c; none of them sees this. Immutable once read. */
+ * room_options.c; none of them sees this. Immutable once read. */
 #ifndef NEXGATE_SETTINGS_H
 #define NEXGATE_SETTINGS_H
 
@@ -54,7 +54,12 @@ struct settings {
  * error. */
 bool settings_read(const char *path, struct settings *settings, struct complaints *complaints) MUST_CHECK;
 
-/* The same for a command: prints every complaint on stderr. */
+/* The same while `now` is in force: where the file is good, each setting that a reload cannot change and that differs
+ * keeps its value of `now`, and a warning names it. */
+bool settings_reread(const char *path, const struct settings *now, struct settings *settings,
+                     struct complaints *complaints) MUST_CHECK;
+
+/* The same as settings_read for a command: prints every complaint on stderr. */
 bool settings_load(const char *path, struct settings *settings) MUST_CHECK;
 
 /* The defaults alone, with the built-in schema and no client: what `nexgate key` works with when no file is named. */

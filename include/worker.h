@@ -9,14 +9,19 @@
 
 struct worker;
 
-/* `parts` without what is the worker's own: loop, mailbox, connections to Redis. Takes the descriptors, one for each
- * listen address. NULL when the kernel refuses; the descriptors are closed then. */
-struct worker *worker_new(const struct flow_options *flow, const struct flow_parts *parts,
-                          const struct front_options *front, struct front_census *census, const int *descriptors,
-                          size_t descriptor_count) MUST_CHECK;
+/* Takes a reference of its own on the snapshot. `parts` without what is the worker's own: loop, mailbox, connections to
+ * Redis. Takes the descriptors, one for each listen address. NULL when the kernel refuses; the descriptors are closed
+ * then. */
+struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *parts, const struct front_options *front,
+                          struct front_census *census, const int *descriptors, size_t descriptor_count) MUST_CHECK;
 
 /* Starts the thread. */
 bool worker_start(struct worker *worker) MUST_CHECK;
+
+/* From a turn of the worker's on, what begins goes by this snapshot and these timeouts; `done` is posted to `reply_to`
+ * then. Takes a reference of its own on the snapshot. One change at a time. Main thread. */
+void worker_change(struct worker *worker, struct snapshot *snapshot, const struct front_options *front,
+                   struct mailbox *reply_to, struct letter *done);
 
 /* Stops accepting and lets what runs finish; `done` is posted to `reply_to` when nothing is left. Main thread. */
 void worker_drain(struct worker *worker, struct mailbox *reply_to, struct letter *done);

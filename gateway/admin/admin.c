@@ -7,6 +7,7 @@
 #include "admin/gauges.h"
 #include "admin/health.h"
 #include "admin/purge.h"
+#include "admin/reload.h"
 #include "admin/status.h"
 #include "flow/problem.h"
 
@@ -16,7 +17,7 @@ static const struct admin_page PAGES[] = {
     {"/", ADMIN_READS, dashboard_answer},          {"/healthz", ADMIN_READS, health_answer_live},
     {"/readyz", ADMIN_READS, health_answer_ready}, {"/explain", ADMIN_READS, explain_answer},
     {"/status", ADMIN_READS, status_answer},       {"/metrics", ADMIN_READS, gauges_answer},
-    {"/purge", ADMIN_CHANGES, purge_answer},
+    {"/purge", ADMIN_CHANGES, purge_answer},       {"/reload", ADMIN_CHANGES, reload_answer},
 };
 
 static bool is_method(const struct admin_page *page, enum exchange_method method)
@@ -96,6 +97,16 @@ void admin_free(struct admin *admin)
 struct handler *admin_handler(struct admin *admin)
 {
     return &admin->handler;
+}
+
+void admin_change(struct admin *admin, const struct snapshot *snapshot, int64_t budget, int64_t budget_interval_us)
+{
+    admin->parts.options = &snapshot->options;
+    admin->parts.schemas = snapshot->schemas;
+    admin->parts.roster = snapshot->roster;
+    admin->parts.budget = budget;
+    admin->parts.budget_interval_us = budget_interval_us;
+    counters_forget_clients(admin->parts.counters);
 }
 
 void admin_set_key(struct admin *admin, const uint8_t digest[HASH_SHA256_BYTES])

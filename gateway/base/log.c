@@ -208,20 +208,31 @@ static void tell_left_out(struct log *log, int64_t now_us)
     } while (message != NULL);
 }
 
-void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count)
+static void write_line(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
+                       size_t count, bool is_limited)
 {
     if (!log_wants(log, level))
         return;
     assert(count <= FIELDS_MAX);
     int64_t now_us = clock_now(log->clock);
     pthread_mutex_lock(&log->lock);
-    bool allowed = level == LOG_LEVEL_DEBUG || log_limit_allows(&log->limit, message, now_us);
+    bool allowed = !is_limited || log_limit_allows(&log->limit, message, now_us);
     if (allowed && level >= LOG_LEVEL_WARN)
         keep(log, level, message, fields, count);
     pthread_mutex_unlock(&log->lock);
     if (allowed)
         write_fields(log, level, message, fields, count);
     tell_left_out(log, now_us);
+}
+
+void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count)
+{
+    write_line(log, level, message, fields, count, level != LOG_LEVEL_DEBUG);
+}
+
+void log_note(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count)
+{
+    write_line(log, level, message, fields, count, false);
 }
 
 void log_say(struct log *log, enum log_level level, const char *message)

@@ -14,6 +14,30 @@ static void *place(const struct option *option, void *values)
     return (char *)values + option->offset;
 }
 
+/* Bytes of a value that is not a text. */
+static size_t value_size(const struct option *option)
+{
+    switch (option->type) {
+    case OPTION_RATE:
+        return sizeof(struct option_rate);
+    case OPTION_FLAG:
+        return sizeof(bool);
+    case OPTION_CHOICE:
+        return sizeof(int);
+    default:
+        return sizeof(int64_t);
+    }
+}
+
+static void free_text(const struct option *option, void *values)
+{
+    char **text = place(option, values);
+    if (*text != NULL && (option->flags & OPTION_SECRET) != 0)
+        mem_wipe(*text, strlen(*text));
+    mem_free(*text);
+    *text = NULL;
+}
+
 static bool is_bounded(const struct option *option)
 {
     return option->min != 0 || option->max != 0;
@@ -224,6 +248,28 @@ bool option_set(const struct option *option, void *values, struct slice text, ch
     return set_value(option, values, text) || refuse(option, why);
 }
 
+bool option_equal(const struct option *option, const void *values, const void *others)
+{
+    const char *one = (const char *)values + option->offset, *other = (const char *)others + option->offset;
+    if (option->type == OPTION_TEXT) {
+        const char *text = *(char *const *)(const void *)one, *other_text = *(char *const *)(const void *)other;
+        return text == NULL || other_text == NULL ? text == other_text : strcmp(text, other_text) == 0;
+    }
+    return memcmp(one, other, value_size(option)) == 0;
+}
+
+void option_copy(const struct option *option, void *to, const void *from)
+{
+    const char *source = (const char *)from + option->offset;
+    if (option->type == OPTION_TEXT) {
+        const char *text = *(char *const *)(const void *)source;
+        free_text(option, to);
+        *(char **)place(option, to) = text != NULL ? mem_copy_text(text, strlen(text)) : NULL;
+    } else {
+        memcpy(place(option, to), source, value_size(option));
+    }
+}
+
 void options_defaults(const struct option *table, size_t count, void *values)
 {
     for (size_t i = 0; i < count; i++) {
@@ -238,13 +284,8 @@ void options_defaults(const struct option *table, size_t count, void *values)
 void options_free(const struct option *table, size_t count, void *values)
 {
     for (size_t i = 0; i < count; i++) {
-        char **text = place(&table[i], values);
-        if (table[i].type != OPTION_TEXT || *text == NULL)
-            continue;
-        if ((table[i].flags & OPTION_SECRET) != 0)
-            mem_wipe(*text, strlen(*text));
-        mem_free(*text);
-        *text = NULL;
+        if (table[i].type == OPTION_TEXT)
+            free_text(&table[i], values);
     }
 }
 

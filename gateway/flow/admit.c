@@ -15,7 +15,7 @@ static enum step_result refuse_key(struct search *search, const char *challenge,
 enum step_result step_authenticate(struct search *search)
 {
     const struct request *request = &search->exchange->request;
-    switch (auth_check(search->flow->auth, request->authorization, request->api_key, &search->client)) {
+    switch (auth_check(search->edition->auth, request->authorization, request->api_key, &search->client)) {
     case AUTH_KNOWN:
         search->exchange->outcome.client = search->client->name;
         search->exchange->outcome.client_number = search->client->number;
@@ -39,7 +39,7 @@ void search_look_at_quota(struct search *search)
 enum step_result step_route(struct search *search)
 {
     const struct request *request = &search->exchange->request;
-    search->schema = schema_set_by_path(search->flow->parts.schemas, request->path);
+    search->schema = schema_set_by_path(search->edition->snapshot->schemas, request->path);
     if (search->schema == NULL) {
         search_look_at_quota(search);
         search_outcome(search, OUTCOME_NOT_FOUND);
@@ -56,7 +56,7 @@ enum step_result step_route(struct search *search)
 
 static enum query_verdict read_query(struct search *search, struct query_error *error)
 {
-    struct query_memo *memo = search->flow->query_memo;
+    struct query_memo *memo = search->edition->query_memo;
     const struct scope *scope = &search->client->scope;
     struct slice raw = search->exchange->request.query;
     if (query_memo_recall(memo, search->schema, scope, raw, &search->canonical, &search->query))

@@ -42,10 +42,10 @@ static struct search *search_take(struct flow *flow)
     }
     search = mem_new(sizeof(*search));
     search->flow = flow;
-    buf_init(&search->canonical, 3 * flow->options.query_max + 64);
+    buf_init(&search->canonical, 3 * flow->edition->snapshot->options.query_max + 64);
     buf_init(&search->if_none_match, 64 * 1024);
     for (size_t i = 0; i < PAGE_WINDOWS_MAX; i++) {
-        buf_init(&search->parts[i].key, KEY_MAX + flow->options.key_prefix.length);
+        buf_init(&search->parts[i].key, KEY_MAX + flow->edition->snapshot->options.key_prefix.length);
         buf_reserve(&search->parts[i].key); /* a key that could be cut would be another's */
     }
     return search;
@@ -77,6 +77,7 @@ static void on_finish(struct exchange *exchange)
     search_drop_parts(search);
     if (search->in_progress)
         quota_end(search->client);
+    edition_unref(search->edition);
     if (flow->pooled == FLOW_POOL_MAX) {
         search_free(search);
         return;
@@ -191,6 +192,8 @@ static bool start(struct handler *handler, struct exchange *exchange)
     if (slice_is(exchange->request.path, "/healthz"))
         return answer_healthz(exchange) && finish_answer(flow, exchange);
     struct search *search = search_take(flow);
+    search->edition = edition_ref(flow->edition);
+    search->options = &flow->edition->snapshot->options;
     search->exchange = exchange;
     search->step = 0;
     search->step_us = search->now_us = exchange->request.came_us;
@@ -220,18 +223,22 @@ static struct shared *share(const struct flow_parts *parts)
     return shared_new(&options, parts->log, parts->counters);
 }
 
-struct flow *flow_new(const struct flow_options *options, const struct flow_parts *parts)
+struct flow *flow_new(struct snapshot *snapshot, const struct flow_parts *parts)
 {
     struct flow *flow = mem_new(sizeof(*flow));
     flow->handler.start = start;
     flow->stride = 1;
-    flow->options = *options;
     flow->parts = *parts;
-    flow->auth = auth_new(parts->roster);
-    flow->query_memo = query_memo_new();
+    flow->edition = edition_new(snapshot);
     flow->page_memo = page_memo_new();
     flow->shared = share(parts);
     return flow;
+}
+
+void flow_change(struct flow *flow, struct snapshot *snapshot)
+{
+    edition_unref(flow->edition);
+    flow->edition = edition_new(snapshot);
 }
 
 void flow_free(struct flow *flow)
@@ -245,8 +252,7 @@ void flow_free(struct flow *flow)
     }
     shared_free(flow->shared);
     page_memo_free(flow->page_memo);
-    query_memo_free(flow->query_memo);
-    auth_free(flow->auth);
+    edition_unref(flow->edition);
     mem_free(flow);
 }
 

@@ -35,7 +35,7 @@ static void make_plan(struct search *search)
     if (search->alone)
         page_plan_alone(&search->plan, search->query.page, search->query.size, cap);
     else
-        page_plan(&search->plan, search->query.page, search->query.size, flow->options.window, cap);
+        page_plan(&search->plan, search->query.page, search->query.size, search->options->window, cap);
 }
 
 /* A request that wants nothing fetched or stored causes no refresh. */
@@ -49,15 +49,15 @@ static void refresh(struct search *search, size_t index, struct entry *entry)
 {
     if (!may_refresh(search) || !entry_claim_refresh(entry, search->now_us, REFRESH_PAUSE_US))
         return;
-    refresh_start(&search->flow->parts, search->schema, buf_slice(&search->parts[index].key), search->query.canonical,
-                  search->plan.windows[index], search->now_us);
+    refresh_start(&search->flow->parts, search->edition->snapshot, search->schema, buf_slice(&search->parts[index].key),
+                  search->query.canonical, search->plan.windows[index], search->now_us);
 }
 
 /* What is asked for often is refreshed before it expires: every LATE_HITSth hit in the last tenth of a lifetime does
  * it, so the chance that a window is refreshed early grows with its use. */
 static void refresh_if_hot(struct search *search, size_t index, struct entry *entry)
 {
-    int64_t ttl_us = entry_ttl(entry, search->flow->options.ttl_us);
+    int64_t ttl_us = entry_ttl(entry, search->options->ttl_us);
     if (entry_age(entry, search->now_us) < ttl_us - ttl_us / 10)
         return;
     if (++search->flow->late_hits % LATE_HITS == 0)
@@ -83,7 +83,7 @@ static enum standing standing_of(const struct search *search, const struct entry
  * that the fetch fails. True when it is served. */
 static bool take_stale(struct search *search, size_t index, struct entry *entry, enum standing standing)
 {
-    const struct flow_options *options = &search->flow->options;
+    const struct flow_options *options = search->options;
     struct search_part *part = &search->parts[index];
     int64_t age_us = entry_age(entry, search->now_us);
     int64_t ttl_us = entry_ttl(entry, options->ttl_us);
@@ -112,7 +112,7 @@ static bool take_stale(struct search *search, size_t index, struct entry *entry,
 static bool take(struct search *search, size_t index, struct entry *entry, enum standing standing)
 {
     struct search_part *part = &search->parts[index];
-    int64_t ttl_us = entry_ttl(entry, search->flow->options.ttl_us);
+    int64_t ttl_us = entry_ttl(entry, search->options->ttl_us);
     switch (freshness_judge(&search->directives, entry_age(entry, search->now_us), ttl_us)) {
     case FRESHNESS_FRESH:
         refresh_if_hot(search, index, entry);
@@ -156,8 +156,8 @@ static bool can_fall_back(const struct search *search, size_t index)
     struct entry *fallback = search->parts[index].fallback;
     if (fallback == NULL)
         return false;
-    int64_t ttl_us = entry_ttl(fallback, flow->options.ttl_us);
-    return entry_age(fallback, search->now_us) < ttl_us + flow->options.stale_if_error_us &&
+    int64_t ttl_us = entry_ttl(fallback, search->options->ttl_us);
+    return entry_age(fallback, search->now_us) < ttl_us + search->options->stale_if_error_us &&
            purges_spare(memory_purges(flow->parts.memory), fallback);
 }
 
@@ -224,7 +224,7 @@ static enum step_result ask_for(struct search *search, size_t index, bool anew, 
         .anew = anew,
         .doubting = search->directives.max_age_us >= 0 || search->directives.min_fresh_us > 0,
         .store = !search->directives.no_store,
-        .client = (uintptr_t)search->client,
+        .client = (uintptr_t)search->client->account, /* the same after a reload */
         .impatient = search->patience_us >= 0,
         .patience_us = search->patience_us,
         .weight = search->client->policy.weight,
@@ -378,7 +378,7 @@ static enum step_result fill_part(struct search *search, size_t index)
     part->collapsed = part->stored = false;
     part->detail[0] = '\0';
     part->reason = FORWARD_URI_MISS;
-    key_make(&part->key, flow->options.key_prefix, search->schema, search->query.canonical,
+    key_make(&part->key, search->options->key_prefix, search->schema, search->query.canonical,
              search->plan.windows[index]);
     struct entry *entry = memory_get(flow->parts.memory, buf_slice(&part->key));
     enum standing standing = entry != NULL ? standing_of(search, entry) : STANDING_UNSURE;

@@ -88,8 +88,8 @@ static struct notable_hot *find_hot(struct notable *notable, uint64_t hash)
 
 void notable_add_hot(struct notable *notable, const struct query *query, int64_t count, int64_t now_us)
 {
-    /* The schema's address tells entities apart; one that was loaded anew begins a row of its own. */
-    uint64_t hash = (hash_keyed(&notable->secret, query->canonical) ^ (uintptr_t)query->schema) | 1;
+    /* The number tells entities apart, also after a reload. */
+    uint64_t hash = (hash_keyed(&notable->secret, query->canonical) ^ query->schema->number) | 1;
     pthread_mutex_lock(&notable->lock);
     fade(notable, now_us);
     struct notable_hot *row = find_hot(notable, hash);

@@ -216,7 +216,7 @@ static void trace(const struct search *search, struct provenance *provenance)
     for (size_t i = 0; i < search->part_count; i++) {
         const struct search_part *part = &search->parts[i];
         int64_t age_us = entry_age(part->entry, search->now_us);
-        int64_t ttl_us = entry_ttl(part->entry, search->flow->options.ttl_us);
+        int64_t ttl_us = entry_ttl(part->entry, search->options->ttl_us);
         int64_t left = ttl_us / CLOCK_SECOND - age_us / CLOCK_SECOND; /* so that it adds up with Age */
         if (age_us > provenance->age_us)
             provenance->age_us = age_us;
@@ -239,7 +239,7 @@ static void say_provenance(struct search *search, const struct provenance *prove
 {
     struct buf *fields = &search->exchange->answer.fields;
     int64_t age = provenance->age_us / CLOCK_SECOND;
-    int64_t ttl = search->flow->options.ttl_us / CLOCK_SECOND;
+    int64_t ttl = search->options->ttl_us / CLOCK_SECOND;
     buf_add_text(fields, "Age: ");
     buf_add_integer(fields, age);
     buf_add_text(fields, "\r\nCache-Control: private, max-age=");

@@ -33,6 +33,14 @@ struct front_census *front_census_new(int64_t total, int64_t per_address)
     return census;
 }
 
+void front_census_change(struct front_census *census, int64_t total, int64_t per_address)
+{
+    pthread_mutex_lock(&census->lock);
+    census->total_max = total;
+    census->per_address_max = per_address;
+    pthread_mutex_unlock(&census->lock);
+}
+
 void front_census_free(struct front_census *census)
 {
     if (census == NULL)

@@ -180,10 +180,24 @@ void conn_home_drain(struct conn_home *home, void (*drained)(void *context), voi
     defer_drained(home);
 }
 
-static struct waiting_room *new_room(struct conn_home *home, int64_t length_us, waiter_cb on_late)
+static int64_t grain(int64_t length_us)
 {
     int64_t grain_us = length_us / 10 < CLOCK_SECOND ? length_us / 10 : CLOCK_SECOND;
-    return waiting_room_new(home->loop, length_us, grain_us > 0 ? grain_us : 1, on_late, home);
+    return grain_us > 0 ? grain_us : 1;
+}
+
+static struct waiting_room *new_room(struct conn_home *home, int64_t length_us, waiter_cb on_late)
+{
+    return waiting_room_new(home->loop, length_us, grain(length_us), on_late, home);
+}
+
+void conn_home_change(struct conn_home *home, const struct front_options *options)
+{
+    access_log_free(home->access);
+    home->access = options->access_in > 0 ? access_log_new(home->loop, home->log, options->access_in) : NULL;
+    waiting_room_change(home->idle, options->idle_timeout_us, grain(options->idle_timeout_us));
+    waiting_room_change(home->header, options->header_timeout_us, grain(options->header_timeout_us));
+    waiting_room_change(home->write, options->write_timeout_us, grain(options->write_timeout_us));
 }
 
 struct conn_home *conn_home_new(struct loop *loop, const struct front_options *options, struct handler *handler,

@@ -297,6 +297,11 @@ struct front *front_new(struct loop *loop, int descriptor, const struct front_op
     return front;
 }
 
+void front_change(struct front *front, const struct front_options *options)
+{
+    conn_home_change(front->home, options);
+}
+
 static void stop_listening(struct front *front)
 {
     if (front->descriptor < 0)

@@ -65,6 +65,15 @@ struct waiting_room *waiting_room_new(struct loop *loop, int64_t length_us, int6
     return room;
 }
 
+void waiting_room_change(struct waiting_room *room, int64_t length_us, int64_t grain_us)
+{
+    assert(length_us > 0 && grain_us > 0);
+    room->length_us = length_us;
+    room->grain_us = grain_us;
+    if (room->ends.next != &room->ends)
+        start_timer(room);
+}
+
 void waiting_room_free(struct waiting_room *room)
 {
     if (room == NULL)

@@ -3,6 +3,7 @@
  * texts. Must not know what a query looks like. */
 #include "search/schema.h"
 
+#include "base/hash.h"
 #include "search/builtin.h"
 #include "search/schema_row.h"
 
@@ -147,6 +148,7 @@ static void read_head(struct whole_schema *whole, const char *file, struct compl
     static const char PATH[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
     struct schema *schema = &whole->schema;
     schema->entity = member_text(whole->json, "entity");
+    schema->number = hash_open(schema->entity).low | 1;
     schema->path = member_text(whole->json, "path");
     schema->identity = member_text(whole->json, "identity");
     if (!is_made_of(schema->entity, LOWER, SCHEMA_NAME_MAX))

@@ -11,6 +11,15 @@ void breaker_init(struct breaker *breaker, int64_t percent, int64_t probe_us)
     *breaker = (struct breaker){.percent = percent, .probe_us = probe_us};
 }
 
+void breaker_change(struct breaker *breaker, int64_t percent, int64_t probe_us)
+{
+    assert(percent >= 0 && percent <= 100);
+    breaker->percent = percent;
+    breaker->probe_us = probe_us;
+    if (percent == 0)
+        breaker->state = BREAKER_CLOSED;
+}
+
 bool breaker_allows(const struct breaker *breaker, int64_t now_us)
 {
     return breaker->state == BREAKER_CLOSED || now_us >= breaker->next_probe_us;

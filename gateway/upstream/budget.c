@@ -6,19 +6,20 @@
 #include <stdatomic.h>
 
 struct budget {
-    int64_t count;
-    int64_t interval_us; /* margin included */
+    atomic_int_least64_t
+        count; /* at most BUDGET_COUNT_MAX, which is what the ring has room for: a reload may raise it */
+    atomic_int_least64_t interval_us; /* margin included */
     atomic_int_least64_t paused_until_us;
-    atomic_int_least64_t next;     /* where the next start goes; the oldest one once the ring is full */
-    atomic_int_least64_t started;  /* starts in the ring, up to count */
-    atomic_int_least64_t starts[]; /* µs */
+    atomic_int_least64_t next;                     /* where the next start goes; the oldest one once the ring is full */
+    atomic_int_least64_t started;                  /* starts in the ring, up to count */
+    atomic_int_least64_t starts[BUDGET_COUNT_MAX]; /* µs; the first `count` are used */
 };
 
 struct budget *budget_new(int64_t count, int64_t interval_us, int64_t margin_us)
 {
     assert(count >= 1 && count <= BUDGET_COUNT_MAX && interval_us > 0 && margin_us >= 0);
 
-    struct budget *budget = mem_new(sizeof *budget + (size_t)count * sizeof budget->starts[0]);
+    struct budget *budget = mem_new(sizeof *budget);
     budget->count = count;
     budget->interval_us = interval_us + margin_us;
     return budget;
@@ -27,6 +28,23 @@ struct budget *budget_new(int64_t count, int64_t interval_us, int64_t margin_us)
 void budget_free(struct budget *budget)
 {
     mem_free(budget);
+}
+
+void budget_change(struct budget *budget, int64_t count, int64_t interval_us, int64_t margin_us)
+{
+    struct budget *before = mem_new(sizeof *before);
+    int64_t kept = budget->started < count ? budget->started : count;
+
+    assert(count >= 1 && count <= BUDGET_COUNT_MAX && interval_us > 0 && margin_us >= 0);
+    for (int64_t back = kept; back >= 1; back--)
+        before->starts[kept - back] = budget->starts[(budget->next - back + budget->count) % budget->count];
+    for (int64_t i = 0; i < kept; i++)
+        budget->starts[i] = before->starts[i];
+    budget->started = kept;
+    budget->next = kept % count;
+    budget->count = count;
+    budget->interval_us = interval_us + margin_us;
+    mem_free(before);
 }
 
 static int64_t later(int64_t a, int64_t b)

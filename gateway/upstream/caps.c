@@ -11,12 +11,12 @@ void caps_learn(struct cap_table *table, const struct schema *schema, int64_t si
 {
     for (size_t i = 0; i < CAPS_ENTITIES_MAX; i++) {
         struct cap *row = &table->rows[i];
-        const struct schema *owner = row->schema;
-        if (owner != NULL && owner != schema)
+        uint64_t owner = row->entity;
+        if (owner != 0 && owner != schema->number)
             continue;
         row->size = size;
         row->until_us = now_us + REMEMBERED_US;
-        row->schema = schema;
+        row->entity = schema->number;
         return;
     }
 }
@@ -25,10 +25,10 @@ int64_t caps_find(const struct cap_table *table, const struct schema *schema, in
 {
     for (size_t i = 0; i < CAPS_ENTITIES_MAX; i++) {
         const struct cap *row = &table->rows[i];
-        const struct schema *owner = row->schema;
-        if (owner == NULL)
+        uint64_t owner = row->entity;
+        if (owner == 0)
             break;
-        if (owner == schema)
+        if (owner == schema->number)
             return now_us < row->until_us ? row->size : 0;
     }
     return 0;

@@ -6,7 +6,7 @@ static struct denial *find(const struct denials *denials, const struct schema *s
 {
     for (size_t i = 0; i < DENIALS_ENTITIES_MAX; i++) {
         const struct denial *row = &denials->rows[i];
-        if (row->schema == NULL || row->schema == schema)
+        if (row->entity == 0 || row->entity == schema->number)
             return (struct denial *)row;
     }
     return NULL;
@@ -19,7 +19,7 @@ bool denials_add(struct denials *denials, const struct schema *schema, int64_t n
     if (row == NULL)
         return false;
     bool is_new = row->lasts_us == 0;
-    row->schema = schema;
+    row->entity = schema->number;
     row->lasts_us = is_new ? DENIALS_FIRST_MS * CLOCK_MILLISECOND : row->lasts_us * 2;
     if (row->lasts_us > DENIALS_LONGEST_MS * CLOCK_MILLISECOND)
         row->lasts_us = DENIALS_LONGEST_MS * CLOCK_MILLISECOND;

@@ -4,6 +4,7 @@
  * spoken. */
 #include "upstream/fetcher.h"
 
+#include "upstream/fetcher_change.h"
 #include "upstream/formation.h"
 #include "upstream/outcome.h"
 #include "upstream/route.h"
@@ -116,6 +117,13 @@ void fetcher_link(struct fetcher *fetcher, bool up)
 
 /* Birth, death and the view from outside. */
 
+/* The caller's texts may go. */
+static void forget_texts(struct fetcher *fetcher)
+{
+    fetcher->options.url = NULL;
+    fetcher->options.token = (struct token_options){0};
+}
+
 struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
                             const struct fetcher_cache *cache, struct log *log, struct counters *counters)
 {
@@ -144,14 +152,38 @@ struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, cons
     login.fleet = fetcher->fleet;
     login.fleet_key = options->redis.token_key;
     fetcher->token = token_new(loop, transport, &login, log, counters, &fetcher->random);
-    fetcher->options.url = NULL; /* the caller's texts may go */
-    fetcher->options.token = (struct token_options){0};
+    forget_texts(fetcher);
     fetcher->mailbox = mailbox_new(loop, fetcher);
     if (fetcher->mailbox == NULL || !heard) {
         fetcher_free(fetcher);
         return NULL;
     }
     return fetcher;
+}
+
+static void on_change(struct letter *letter, void *receiver)
+{
+    struct fetcher *fetcher = receiver;
+    struct fetcher_change *change = MEM_OUTER(letter, struct fetcher_change, letter);
+    const struct fetcher_options *options = &change->options;
+
+    struct fetcher_redis redis = fetcher->options.redis; /* stays as it is from the start */
+    fetcher->options = *options;
+    fetcher->options.redis = redis;
+    forget_texts(fetcher);
+    budget_change(fetcher->budget, options->budget_count, options->budget_interval_us, FETCHER_BUDGET_MARGIN_US);
+    breaker_change(&fetcher->breaker, options->breaker_percent, options->breaker_probe_us);
+    refusals_change(fetcher->refusals, options->negative_ttl_us);
+    token_change(fetcher->token, options->connect_timeout_us, options->timeout_us);
+    route_show_breaker(fetcher);
+    route_advance(fetcher); /* a wider budget lets the next one go */
+    mailbox_post(change->reply_to, change->done);
+}
+
+void fetcher_change(struct fetcher *fetcher, struct fetcher_change *change)
+{
+    change->letter.on_open = on_change;
+    mailbox_post(fetcher->mailbox, &change->letter);
 }
 
 void fetcher_close(struct fetcher *fetcher)

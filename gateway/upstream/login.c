@@ -208,6 +208,12 @@ struct login *login_new(struct loop *loop, struct transport *transport, const st
     return login;
 }
 
+void login_change(struct login *login, int64_t connect_timeout_us, int64_t timeout_us)
+{
+    login->fetch.connect_timeout_us = connect_timeout_us;
+    login->fetch.timeout_us = timeout_us;
+}
+
 static void wipe_text(char *text)
 {
     if (text != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A table by key, and a ring in the order of coming, which is that of expiring: all are remembered for the same time.
- */
+/* A table by key, and a ring in the order of coming, which is that of expiring: all are remembered for the same time,
+ * but for those around a reload. */
 #include "upstream/refusals.h"
 
 #include "base/map.h"
@@ -42,6 +42,11 @@ void refusals_free(struct refusals *refusals)
         drop(refusals, refusals->ring[i]);
     map_free(refusals->by_key);
     mem_free(refusals);
+}
+
+void refusals_change(struct refusals *refusals, int64_t ttl_us)
+{
+    refusals->ttl_us = ttl_us;
 }
 
 void refusals_keep(struct refusals *refusals, struct slice key, int status, const char *why, int64_t now_us)

@@ -111,6 +111,7 @@ void route_land(struct flight *flight, const struct landing *landing)
     /* Before anybody hears of it: whoever asks on after its answer came later than the landing. */
     flight->landed_us = loop_now(fetcher->loop);
     flight->landing = *landing;
+    flight->schema = NULL; /* it may go with the last of those who wait for it */
     flight_answer(flight, landing, &fetcher->cache);
     if (landing->verdict != ASK_OK || map_get(fetcher->by_key, flight->key) != flight) {
         route_retire(flight);

@@ -166,6 +166,11 @@ void token_worked(struct token *token, uint64_t generation)
     token->told = TOKEN_GOOD;
 }
 
+void token_change(struct token *token, int64_t connect_timeout_us, int64_t timeout_us)
+{
+    login_change(token->login, connect_timeout_us, timeout_us);
+}
+
 void token_look(const struct token *token, struct token_view *view)
 {
     int64_t now_us = loop_now(token->loop);

@@ -22,11 +22,12 @@ struct admin_parts {
     const struct flow_options *options;
     const char *url;                                  /* Nexudus's base */
     int64_t budget, budget_interval_us, memory_bytes; /* as configured, for who reads the page */
-    const struct schema_set *schemas;
-    struct coherence *coherence; /* purges go by it, */
-    struct mailbox *mailbox;     /* their answers come by this one, of the main thread */
+    const struct schema_set *schemas;                 /* these, clients, options and budget until admin_change */
+    struct coherence *coherence;                      /* purges go by it, */
+    struct mailbox *mailbox;                          /* their answers come by this one, of the main thread */
     struct slice key_prefix;
     struct roster *roster;
+    struct reloader *reloader; /* admin/reload.h */
     const char *version;
 };
 
@@ -55,6 +56,9 @@ struct admin *admin_new(const struct admin_parts *parts);
 void admin_free(struct admin *admin);
 
 struct handler *admin_handler(struct admin *admin);
+
+/* From now on the pages tell of this snapshot, which is borrowed until the next change, and of this budget. */
+void admin_change(struct admin *admin, const struct snapshot *snapshot, int64_t budget, int64_t budget_interval_us);
 
 /* The SHA-256 of the key that POST asks for from now on; NULL: none. */
 void admin_set_key(struct admin *admin, const uint8_t digest[HASH_SHA256_BYTES]);

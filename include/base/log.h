@@ -49,6 +49,9 @@ void log_write(struct log *log, enum log_level level, const char *message, const
 /* The same without fields. */
 void log_say(struct log *log, enum log_level level, const char *message);
 
+/* As log_write, but never left out: what an operator has asked for. */
+void log_note(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t count);
+
 enum log_format log_format(const struct log *log);
 
 /* Finished lines of another's making (the access log), each with its newline and of LOG_LINE_MAX bytes at most, in as

@@ -49,6 +49,12 @@ bool option_set(const struct option *option, void *values, struct slice text, ch
 /* Sets every row's default; a default that does not fit its own row is our mistake and aborts. */
 void options_defaults(const struct option *table, size_t count, void *values);
 
+/* Whether two structs have the same value in the row. */
+bool option_equal(const struct option *option, const void *values, const void *others);
+
+/* Puts the value of `from` in the place of the one in `to`. */
+void option_copy(const struct option *option, void *to, const void *from);
+
 /* Frees the texts. */
 void options_free(const struct option *table, size_t count, void *values);
 

@@ -6,30 +6,17 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "cache/shared.h"
-#include "client/auth.h"
 #include "client/quota_desk.h"
 #include "flow/exchange.h"
 #include "flow/notable.h"
+#include "flow/snapshot.h"
 #include "io/mailbox.h"
 #include "io/redis.h"
 #include "upstream/fetcher.h"
 
-struct flow_options {
-    struct slice key_prefix;
-    int64_t ttl_us;
-    int64_t stale_while_revalidate_us; /* past the ttl: served at once, refreshed in the background */
-    int64_t stale_if_error_us;         /* past the ttl: served when Nexudus gives nothing usable */
-    int64_t window;                    /* records */
-    size_t query_max;                  /* bytes of a raw query */
-    int64_t quota_timeout_us;          /* of one call to Redis for quota */
-    enum quota_on_failure quota_on_failure;
-};
-
 /* What a flow works with; all borrowed, all outlive it. */
 struct flow_parts {
     const struct clock *clock;
-    const struct schema_set *schemas;
-    const struct roster *roster;
     struct memory *memory;
     struct fetcher *fetcher;
     struct mailbox *mailbox;                                         /* of this worker's loop */
@@ -47,8 +34,13 @@ struct flow_parts {
 
 struct flow;
 
-struct flow *flow_new(const struct flow_options *options, const struct flow_parts *parts);
+/* Takes a reference of its own on the snapshot. */
+struct flow *flow_new(struct snapshot *snapshot, const struct flow_parts *parts);
 void flow_free(struct flow *flow);
+
+/* Searches that begin from now on go by this snapshot (a reference of its own); those under way keep theirs. On the
+ * flow's thread. */
+void flow_change(struct flow *flow, struct snapshot *snapshot);
 
 /* The flow as a handler of the public listener. */
 struct handler *flow_handler(struct flow *flow);

@@ -6,8 +6,8 @@
 
 #include "flow/flow.h"
 
-/* Asks the fetcher; key and canonical query are copied. */
-void refresh_start(const struct flow_parts *parts, const struct schema *schema, struct slice key,
-                   struct slice canonical, struct window window, int64_t now_us);
+/* Asks the fetcher; key and canonical query are copied, the schema's snapshot is kept until the answer. */
+void refresh_start(const struct flow_parts *parts, struct snapshot *snapshot, const struct schema *schema,
+                   struct slice key, struct slice canonical, struct window window, int64_t now_us);
 
 #endif

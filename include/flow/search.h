@@ -6,10 +6,10 @@
 
 #include "cache/freshness.h"
 #include "client/quota.h"
+#include "flow/edition.h"
 #include "flow/flow.h"
 #include "flow/page_memo.h"
 #include "flow/problem.h"
-#include "flow/query_memo.h"
 #include "flow/search_part.h"
 #include "search/key.h"
 
@@ -20,6 +20,8 @@ enum {
 
 struct search {
     struct flow *flow;
+    struct edition *edition;            /* what it goes by, from its start to its end: a reference */
+    const struct flow_options *options; /* the edition's */
     struct exchange *exchange;
     struct search *next; /* in the pool */
     size_t step;         /* the step that runs, or is resumed */
@@ -71,10 +73,8 @@ enum step_result {
 
 struct flow {
     struct handler handler;
-    struct flow_options options;
     struct flow_parts parts;
-    struct auth *auth;
-    struct query_memo *query_memo;
+    struct edition *edition; /* the newest: what the next search goes by */
     struct page_memo *page_memo;
     struct shared *shared; /* NULL: with nobody */
     struct search *pool;

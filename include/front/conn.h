@@ -19,6 +19,9 @@ struct conn_home *conn_home_new(struct loop *loop, const struct front_options *o
  * callback of a connection. */
 void conn_home_free(struct conn_home *home);
 
+/* Other timeouts, also for those who wait already, and another access log. */
+void conn_home_change(struct conn_home *home, const struct front_options *options);
+
 /* Takes the descriptor, which does not block. `address` is handed back to on_close. */
 void conn_open(struct conn_home *home, int descriptor, uint64_t address);
 

@@ -18,6 +18,8 @@ struct front_options {
 struct front_census;
 
 struct front_census *front_census_new(int64_t total, int64_t per_address);
+/* Other limits from now on; who is in stays in. Any thread. */
+void front_census_change(struct front_census *census, int64_t total, int64_t per_address);
 void front_census_free(struct front_census *census);
 
 /* Opens the sockets for one address: `count` of them with SO_REUSEPORT for TCP (one a worker), or one unix socket
@@ -43,6 +45,10 @@ struct front;
  * front, whose connections are not counted in the metrics. */
 struct front *front_new(struct loop *loop, int descriptor, const struct front_options *options, struct handler *handler,
                         struct front_census *census, struct log *log, struct counters *counters) MUST_CHECK;
+
+/* Other timeouts, also for the connections that are there, and another access log; of the other options nothing is
+ * taken. On the loop's thread. */
+void front_change(struct front *front, const struct front_options *options);
 
 /* Takes in those who wait to be accepted, closes the listening socket and the idle connections; those with a request
  * under way get its answer with "Connection: close", and those who have asked nothing yet get a moment to do so.

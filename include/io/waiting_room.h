@@ -19,6 +19,8 @@ typedef void (*waiter_cb)(struct waiter *waiter, void *context); /* it has left 
 
 struct waiting_room *waiting_room_new(struct loop *loop, int64_t length_us, int64_t grain_us, waiter_cb on_late,
                                       void *context);
+/* Another length, also for those who wait already. */
+void waiting_room_change(struct waiting_room *room, int64_t length_us, int64_t grain_us);
 void waiting_room_free(struct waiting_room *room);                                        /* must be empty */
 void waiting_room_join(struct waiting_room *room, struct waiter *waiter, int64_t now_us); /* again: from now on */
 void waiting_room_leave(struct waiting_room *room, struct waiter *waiter);

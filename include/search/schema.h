@@ -48,6 +48,7 @@ struct parameter {
 
 struct schema {
     struct slice entity;                /* "webhooks": lower case letters, digits, '-' */
+    uint64_t number;                    /* never 0, the same for this entity after a reload */
     struct slice path;                  /* "/api/sys/webhooks" */
     struct slice identity;              /* the member of a record that names it: "Id" */
     const struct parameter *parameters; /* sorted by name, in byte order */

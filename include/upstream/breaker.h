@@ -34,6 +34,9 @@ struct breaker {
 /* Opens at `percent` failing calls; 0: never. */
 void breaker_init(struct breaker *breaker, int64_t percent, int64_t probe_us);
 
+/* Other limits from now on; what was seen so far counts on. */
+void breaker_change(struct breaker *breaker, int64_t percent, int64_t probe_us);
+
 /* Whether a call may start. */
 bool breaker_allows(const struct breaker *breaker, int64_t now_us);
 

@@ -17,6 +17,9 @@ struct budget;
 struct budget *budget_new(int64_t count, int64_t interval_us, int64_t margin_us);
 void budget_free(struct budget *budget);
 
+/* Another limit from now on; the latest starts and the pause count on. */
+void budget_change(struct budget *budget, int64_t count, int64_t interval_us, int64_t margin_us);
+
 /* What only asks may be called on any thread; it is exact where no call starts meanwhile. */
 
 /* The first moment at which a call may start: `now` or before when one may start now. */

@@ -11,7 +11,7 @@
 enum { CAPS_ENTITIES_MAX = 64 }; /* further ones are not remembered, only answered */
 
 struct cap {
-    _Atomic(const struct schema *) schema; /* NULL: this row and those behind it are free */
+    atomic_uint_least64_t entity; /* the schema's number; 0: this row and those behind it are free */
     atomic_int_least64_t size;
     atomic_int_least64_t until_us;
 };

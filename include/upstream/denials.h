@@ -15,8 +15,8 @@ enum {
 };
 
 struct denial {
-    const struct schema *schema; /* NULL: this row and those behind it are free */
-    int64_t lasts_us;            /* 0: forgotten */
+    uint64_t entity;  /* the schema's number; 0: this row and those behind it are free */
+    int64_t lasts_us; /* 0: forgotten */
     int64_t until_us;
     bool told;
     int64_t told_us; /* when it was news last */

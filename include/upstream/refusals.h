@@ -23,6 +23,9 @@ struct refusals;
 struct refusals *refusals_new(int64_t ttl_us);
 void refusals_free(struct refusals *refusals);
 
+/* For those to come. */
+void refusals_change(struct refusals *refusals, int64_t ttl_us);
+
 /* Copies key and text; where the key was known, this takes its place. */
 void refusals_keep(struct refusals *refusals, struct slice key, int status, const char *why, int64_t now_us);
 

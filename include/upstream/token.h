@@ -65,6 +65,9 @@ void token_free(struct token *token);
  */
 void token_want(struct token *token, struct token_waiter *waiter);
 
+/* Other timeouts for the calls to come. */
+void token_change(struct token *token, int64_t connect_timeout_us, int64_t timeout_us);
+
 /* Stops waiting. */
 void token_leave(struct token *token, struct token_waiter *waiter);
 

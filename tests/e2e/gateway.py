@@ -84,6 +84,29 @@ class Gateway:
         wait_until(lambda: self.ask_admin("/readyz").status == 200, "the gateway to be ready")
         return self
 
+    def configure(self, settings=None, clients=None):
+        """Writes the configuration anew; clients that were there keep their keys."""
+        self.config.write_text(self._configuration(settings or {}, {"alpha": {}, "beta": {}} | (clients or {})))
+
+    def reload(self, settings=None, clients=None):
+        """Another configuration, in force when this returns; the log's lines about it."""
+        self.configure(settings, clients)
+        return self.hup()
+
+    def hup(self, good=True):
+        """SIGHUP, until the reload is over and has come out so; the log's lines since."""
+        outcomes = {"reloaded": True, "not reloaded: nothing was changed": False}
+        begin = len(self.log)
+        self.process.send_signal(signal.SIGHUP)
+
+        def lines():
+            return [parse_log_line(line) for line in self.log[begin:]]
+
+        wait_until(lambda: any(line.get("msg") in outcomes for line in lines()), "the reload to be over")
+        found = lines()
+        assert [outcomes[line["msg"]] for line in found if line.get("msg") in outcomes] == [good], found
+        return found
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -245,7 +268,7 @@ class Gateway:
             if value is None:
                 del sections[section][setting]
         for name, values in clients.items():
-            self.key_of[name] = make_key()
+            self.key_of.setdefault(name, make_key())
             sections[f"client {name}"] = {"key": digest(self.key_of[name])} | values
         lines = []
         for section, values in sections.items():

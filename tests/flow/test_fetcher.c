@@ -559,6 +559,7 @@ static void close_entity(struct house *house, struct schema *closed)
 {
     *closed = *house->schema;
     closed->path = slice_of("/api/sys/closed");
+    closed->number++;
     house->puppet.denied = "/api/sys/closed";
 }
 

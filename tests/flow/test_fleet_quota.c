@@ -25,7 +25,8 @@ struct asker {
 };
 
 struct instance {
-    struct roster *roster;
+    struct roster *roster; /* the snapshot's */
+    struct snapshot *snapshot;
     struct puppet_redis redis;
     struct quota_desk *desk;
     struct flow *flow;
@@ -40,7 +41,6 @@ struct house {
     struct metrics *metrics;
     struct puppet puppet;
     struct puppet_store store;
-    struct schema_set *schemas;
     struct memory *memory;
     struct mailbox *mailbox;
     struct fetcher *fetcher;
@@ -67,19 +67,28 @@ static struct client_policy with_rate(int64_t count, int64_t burst)
     return policy;
 }
 
+/* Takes the instance's clients. */
+static struct snapshot *build_snapshot(struct instance *instance)
+{
+    const struct flow_options flow = {
+        .key_prefix = SLICE("t:"), .ttl_us = 60 * CLOCK_SECOND, .window = 20, .query_max = 8192};
+    struct complaints none;
+    complaints_init(&none);
+    struct schema_set *schemas = schema_set_new();
+    assert_true(schema_set_add(schemas, schema_builtin_webhooks(), "built in", &none));
+    complaints_free(&none);
+    return snapshot_new(&flow, schemas, instance->roster, NULL);
+}
+
 static void build_desk(struct house *house, struct instance *instance, enum quota_on_failure on_failure)
 {
     const struct quota_desk_options options = {
         .key_prefix = SLICE("t:"), .timeout_us = 20 * CLOCK_MILLISECOND, .on_failure = on_failure};
-    const struct flow_options flow = {
-        .key_prefix = SLICE("t:"), .ttl_us = 60 * CLOCK_SECOND, .window = 20, .query_max = 8192};
     flow_free(instance->flow);
     quota_desk_free(instance->desk);
     instance->desk = quota_desk_new(house->loop, &instance->redis.redis, &options, house->log, instance->counters);
     const struct flow_parts parts = {
         .clock = house->clock,
-        .schemas = house->schemas,
-        .roster = instance->roster,
         .memory = house->memory,
         .fetcher = house->fetcher,
         .mailbox = house->mailbox,
@@ -88,7 +97,7 @@ static void build_desk(struct house *house, struct instance *instance, enum quot
         .desk = instance->desk,
         .notable = instance->notable,
     };
-    instance->flow = flow_new(&flow, &parts);
+    instance->flow = flow_new(instance->snapshot, &parts);
 }
 
 static void build_instance(struct house *house, struct instance *instance)
@@ -109,6 +118,7 @@ static void build_instance(struct house *house, struct instance *instance)
     policy = with_rate(10, 20);
     policy.concurrency = 2;
     add_client(instance->roster, "narrow", &policy);
+    instance->snapshot = build_snapshot(instance);
     instance->counters = metrics_block(house->metrics);
     instance->notable = notable_new();
     puppet_redis_init(&instance->redis, &house->store, house->loop);
@@ -129,8 +139,6 @@ static int set_up(void **state)
         .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
     };
     struct house *house = mem_new(sizeof *house);
-    struct complaints none;
-    complaints_init(&none);
     house->clock = clock_new();
     clock_freeze(house->clock);
     house->loop = loop_new(house->clock);
@@ -138,8 +146,6 @@ static int set_up(void **state)
     house->metrics = metrics_new();
     puppet_init(&house->puppet, house->loop);
     puppet_store_init(&house->store, house->clock);
-    house->schemas = schema_set_new();
-    assert_true(schema_set_add(house->schemas, schema_builtin_webhooks(), "built in", &none));
     house->memory = memory_new(8 << 20);
     house->mailbox = mailbox_new(house->loop, house);
     const struct fetcher_cache cache = store_in(house->memory);
@@ -147,7 +153,6 @@ static int set_up(void **state)
         fetcher_new(house->loop, &house->puppet.transport, &plain, &cache, house->log, metrics_block(house->metrics));
     for (size_t i = 0; i < INSTANCES; i++)
         build_instance(house, &house->instances[i]);
-    complaints_free(&none);
     *state = house;
     return 0;
 }
@@ -170,12 +175,11 @@ static int tear_down(void **state)
         quota_desk_free(house->instances[i].desk);
         puppet_redis_free(&house->instances[i].redis);
         notable_free(house->instances[i].notable);
-        roster_free(house->instances[i].roster);
+        snapshot_unref(house->instances[i].snapshot);
     }
     puppet_store_free(&house->store);
     mailbox_free(house->mailbox);
     memory_free(house->memory);
-    schema_set_free(house->schemas);
     puppet_free(&house->puppet);
     loop_free(house->loop);
     metrics_free(house->metrics);

@@ -33,7 +33,6 @@ struct house {
     struct metrics *metrics;
     struct notable *notable;
     struct puppet puppet;
-    struct schema_set *schemas;
     struct roster *roster;
     struct memory *memory;
     struct mailbox *mailbox;
@@ -108,8 +107,6 @@ static void build_flow(struct house *house, int64_t stale_while_revalidate_us, i
     };
     const struct flow_parts parts = {
         .clock = house->clock,
-        .schemas = house->schemas,
-        .roster = house->roster,
         .memory = house->memory,
         .fetcher = house->fetcher,
         .mailbox = house->mailbox,
@@ -117,8 +114,17 @@ static void build_flow(struct house *house, int64_t stale_while_revalidate_us, i
         .counters = metrics_block(house->metrics),
         .notable = house->notable,
     };
+    struct complaints none;
+    struct schema_set *schemas = schema_set_new();
+    complaints_init(&none);
+    assert_true(schema_set_add(schemas, schema_builtin_webhooks(), "built in", &none));
+    complaints_free(&none);
+    house->roster = roster_new();
+    add_clients(house);
+    struct snapshot *snapshot = snapshot_new(&options, schemas, house->roster, NULL);
     flow_free(house->flow);
-    house->flow = flow_new(&options, &parts);
+    house->flow = flow_new(snapshot, &parts);
+    snapshot_unref(snapshot);
 }
 
 static int64_t outcomes(const struct house *house, enum outcome_kind kind)
@@ -131,8 +137,6 @@ static int64_t outcomes(const struct house *house, enum outcome_kind kind)
 static int set_up(void **state)
 {
     struct house *house = mem_new(sizeof(*house));
-    struct complaints none;
-    complaints_init(&none);
     house->clock = clock_new();
     clock_freeze(house->clock);
     house->loop = loop_new(house->clock);
@@ -140,17 +144,12 @@ static int set_up(void **state)
     house->metrics = metrics_new();
     house->notable = notable_new();
     puppet_init(&house->puppet, house->loop);
-    house->schemas = schema_set_new();
-    assert_true(schema_set_add(house->schemas, schema_builtin_webhooks(), "built in", &none));
-    house->roster = roster_new();
-    add_clients(house);
     house->memory = memory_new(8 << 20);
     house->mailbox = mailbox_new(house->loop, house);
 
     build_fetcher(house, &PLAIN);
     build_flow(house, 0, 0);
     house->puppet.total_items = 45;
-    complaints_free(&none);
     *state = house;
     return 0;
 }
@@ -169,8 +168,6 @@ static int tear_down(void **state)
     flow_free(house->flow);
     mailbox_free(house->mailbox);
     memory_free(house->memory);
-    roster_free(house->roster);
-    schema_set_free(house->schemas);
     puppet_free(&house->puppet);
     loop_free(house->loop);
     notable_free(house->notable);

@@ -59,8 +59,7 @@ struct street {
     struct puppet nexudus;
     struct puppet_store store;
     struct puppet_channels channels;
-    struct schema_set *schemas;
-    struct roster *roster;
+    struct snapshot *snapshot;
     struct notable *notable;
     struct house houses[GATEWAYS];
     struct asker askers[ASKERS_MAX];
@@ -86,14 +85,6 @@ static void build(struct street *street, struct house *house, bool shares)
         .retry_after_max_us = 10 * CLOCK_SECOND,
         .negative_ttl_us = 5 * CLOCK_SECOND,
         .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
-    };
-    const struct flow_options flow = {
-        .key_prefix = SLICE("t:"),
-        .ttl_us = TTL,
-        .stale_while_revalidate_us = STALE,
-        .stale_if_error_us = STALE,
-        .window = WINDOW,
-        .query_max = 8192,
     };
     house->street = street;
     house->metrics = metrics_new();
@@ -126,8 +117,6 @@ static void build(struct street *street, struct house *house, bool shares)
         fetcher_new(street->loop, &street->nexudus.transport, &options, &cache, street->log, house->counters);
     const struct flow_parts parts = {
         .clock = street->clock,
-        .schemas = street->schemas,
-        .roster = street->roster,
         .memory = house->memory,
         .fetcher = house->fetcher,
         .mailbox = house->mailbox,
@@ -138,18 +127,39 @@ static void build(struct street *street, struct house *house, bool shares)
         .counters = house->counters,
         .notable = street->notable,
     };
-    house->flow = flow_new(&flow, &parts);
+    house->flow = flow_new(street->snapshot, &parts);
+}
+
+/* One client, who may do anything. */
+static struct snapshot *build_snapshot(void)
+{
+    const struct flow_options flow = {
+        .key_prefix = SLICE("t:"),
+        .ttl_us = TTL,
+        .stale_while_revalidate_us = STALE,
+        .stale_if_error_us = STALE,
+        .window = WINDOW,
+        .query_max = 8192,
+    };
+    struct complaints none;
+    struct client_policy policy = {.weight = 1};
+    struct scope scope = {.all = true};
+    struct schema_set *schemas = schema_set_new();
+    struct roster *roster = roster_new();
+    uint8_t digest[1][HASH_SHA256_BYTES];
+    char why[128];
+    complaints_init(&none);
+    assert_true(schema_set_add(schemas, schema_builtin_webhooks(), "built in", &none));
+    complaints_free(&none);
+    hash_sha256(slice_of("free"), digest[0]);
+    assert_true(roster_add(roster, slice_of("free"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope, &policy,
+                           why, sizeof(why)));
+    return snapshot_new(&flow, schemas, roster, NULL);
 }
 
 static int set_up(void **state)
 {
     struct street *street = mem_new(sizeof(*street));
-    struct complaints none;
-    struct client_policy policy = {.weight = 1};
-    struct scope scope = {.all = true};
-    uint8_t digest[1][HASH_SHA256_BYTES];
-    char why[128];
-    complaints_init(&none);
     street->clock = clock_new();
     clock_freeze(street->clock);
     street->loop = loop_new(street->clock);
@@ -158,13 +168,8 @@ static int set_up(void **state)
     street->nexudus.total_items = 45;
     puppet_store_init(&street->store, street->clock);
     puppet_channels_init(&street->channels, &street->store, street->loop);
-    street->schemas = schema_set_new();
-    assert_true(schema_set_add(street->schemas, schema_builtin_webhooks(), "built in", &none));
-    street->roster = roster_new();
+    street->snapshot = build_snapshot();
     street->notable = notable_new();
-    hash_sha256(slice_of("free"), digest[0]);
-    assert_true(roster_add(street->roster, slice_of("free"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
-                           &policy, why, sizeof(why)));
     for (size_t i = 0; i < GATEWAYS; i++)
         build(street, &street->houses[i], true);
     for (size_t i = 0; i < GATEWAYS; i++)
@@ -172,7 +177,6 @@ static int set_up(void **state)
     settle(street);
     clock_move(street->clock, 3 * CLOCK_SECOND); /* so that everything is after the links came up, and they have met */
     settle(street);
-    complaints_free(&none);
     *state = street;
     return 0;
 }
@@ -206,9 +210,8 @@ static int tear_down(void **state)
     puppet_channels_free(&street->channels);
     for (size_t i = 0; i < GATEWAYS; i++)
         take_down(&street->houses[i]);
-    roster_free(street->roster);
+    snapshot_unref(street->snapshot);
     notable_free(street->notable);
-    schema_set_free(street->schemas);
     puppet_free(&street->nexudus);
     puppet_store_free(&street->store);
     loop_free(street->loop);

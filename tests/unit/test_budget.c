@@ -99,6 +99,26 @@ static void the_turn_of_a_later_call_is_foretold(void **state)
     }
 }
 
+static void another_limit_remembers_what_was_started(void **state)
+{
+    struct budget *budget = budget_new(3, 100, 0);
+
+    (void)state;
+    for (int64_t now = 1000; now < 1040; now += 10) {
+        int64_t at = budget_ready_at(budget, now);
+        budget_start(budget, at); /* 1000, 1010, 1020, 1100 */
+    }
+    budget_change(budget, 2, 200, 5); /* fewer: those of 1020 and 1100 count */
+    assert_int_equal(budget_ready_at(budget, 1100), 1225);
+    budget_change(budget, 4, 50, 0); /* more, in a shorter time */
+    assert_int_equal(budget_ready_at(budget, 1100), 1100);
+    budget_pause(budget, 1500);
+    budget_change(budget, 1, 1000, 0);
+    assert_int_equal(budget_ready_at(budget, 1100), 2100);
+    assert_int_equal(budget_pause_left(budget, 1100), 400);
+    budget_free(budget);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +126,7 @@ int main(void)
         cmocka_unit_test(a_pause_holds_and_a_shorter_one_does_not_end_it),
         cmocka_unit_test(no_sliding_interval_holds_more),
         cmocka_unit_test(the_turn_of_a_later_call_is_foretold),
+        cmocka_unit_test(another_limit_remembers_what_was_started),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

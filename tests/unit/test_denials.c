@@ -12,7 +12,7 @@
 static void each_denial_holds_twice_as_long_up_to_a_minute(void **state)
 {
     static const int64_t seconds[] = {2, 4, 8, 16, 32, 60, 60};
-    struct schema schema = {0};
+    struct schema schema = {.number = 1};
     struct denials denials = {0};
     int64_t now_us = 0;
 
@@ -39,6 +39,8 @@ static void each_entity_has_its_own_and_there_is_a_bound(void **state)
     struct denials denials = {0};
 
     (void)state;
+    for (size_t i = 0; i <= DENIALS_ENTITIES_MAX; i++)
+        schemas[i].number = i + 1;
     for (size_t i = 0; i <= DENIALS_ENTITIES_MAX; i++)
         assert_int_equal(denials_add(&denials, &schemas[i], 0), i < DENIALS_ENTITIES_MAX);
     denials_forget(&denials, &schemas[3]);

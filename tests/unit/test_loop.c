@@ -408,6 +408,29 @@ static void a_waiting_room_calls_each_once_it_is_late(void **state)
     waiting_room_free(room);
 }
 
+static void another_length_counts_for_those_who_wait_already(void **state)
+{
+    struct house *house = *state;
+    struct waiting_room *room = waiting_room_new(house->loop, 1000, 100, on_late, context_text);
+    struct guest a = {.name = 'a'}, b = {.name = 'b'};
+
+    called[0] = '\0';
+    waiting_room_join(room, &a.waiter, loop_now(house->loop));
+    clock_move(house->clock, 300);
+    waiting_room_change(room, 200, 10);
+    loop_turn(house->loop);
+    assert_string_equal(called, "a");
+    waiting_room_join(room, &b.waiter, loop_now(house->loop));
+    waiting_room_change(room, 2000, 100);
+    clock_move(house->clock, 1900);
+    loop_turn(house->loop);
+    assert_string_equal(called, "a");
+    clock_move(house->clock, 200);
+    loop_turn(house->loop);
+    assert_string_equal(called, "ab");
+    waiting_room_free(room);
+}
+
 static void a_late_waiter_may_join_again(void **state)
 {
     struct house *house = *state;
@@ -442,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_moved_clock_is_noticed_while_the_loop_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_deferred_before_the_loop_ran_does_not_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_waiting_room_calls_each_once_it_is_late, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_length_counts_for_those_who_wait_already, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_late_waiter_may_join_again, set_up, tear_down),
     };
 

@@ -199,6 +199,30 @@ static void the_list_has_every_row(void **state)
     buf_free(&out);
 }
 
+static void values_are_compared_and_copied_by_row(void **state)
+{
+    static const struct {
+        const char *name, *other;
+    } CHANGES[] = {{"text", "x"},    {"number", "6"}, {"duration", "11s"}, {"size", "65kb"},
+                   {"share", "51%"}, {"rate", "5/s"}, {"flag", "yes"},     {"choice", "c"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(CHANGES) / sizeof(CHANGES[0]); i++) {
+        struct values one, other;
+        char why[OPTION_WHY_MAX];
+        options_defaults(TABLE, ROWS_COUNT, &one);
+        options_defaults(TABLE, ROWS_COUNT, &other);
+        assert_true(set(&other, CHANGES[i].name, CHANGES[i].other, why));
+        for (size_t row = 0; row < ROWS_COUNT; row++)
+            assert_int_equal(option_equal(&TABLE[row], &one, &other), strcmp(TABLE[row].name, CHANGES[i].name) != 0);
+        for (size_t row = 0; row < ROWS_COUNT; row++)
+            option_copy(&TABLE[row], &one, &other);
+        for (size_t row = 0; row < ROWS_COUNT; row++)
+            assert_true(option_equal(&TABLE[row], &one, &other));
+        options_free(TABLE, ROWS_COUNT, &one);
+        options_free(TABLE, ROWS_COUNT, &other);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +231,7 @@ int main(void)
         cmocka_unit_test(rows_are_found_by_section_and_name),
         cmocka_unit_test(the_nearest_name_is_offered),
         cmocka_unit_test(the_list_has_every_row),
+        cmocka_unit_test(values_are_compared_and_copied_by_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
