@@ -39,7 +39,7 @@ CFLAGS-moved   := -O1 $(DOORS)
 CFLAGS-fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(DOORS)
 CFLAGS-afl     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all $(DOORS)
 
-PACKAGES := libevent_core libcurl jansson hiredis libcrypto libxxhash liblz4 libseccomp
+PACKAGES := libevent_core libcurl jansson hiredis libssl libcrypto libxxhash liblz4 libseccomp
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wpointer-arith \
             -Wwrite-strings -Wimplicit-fallthrough -Wconversion -Werror
 # Cutting a text to its buffer is what snprintf is used for; clang has no such warning to silence.

@@ -16,6 +16,7 @@
 #include "reload.h"
 #include "room_options.h"
 #include "sandbox.h"
+#include "settings_tls.h"
 #include "sharing.h"
 #include "worker.h"
 
@@ -66,6 +67,7 @@ struct app {
     bool fetcher_started;
 
     struct front_census *census;
+    struct tls *tls; /* NULL: none is served */
     struct worker *workers[WORKERS_MAX];
     struct letter drained[WORKERS_MAX];
     size_t worker_count;
@@ -191,27 +193,28 @@ static void close_all(const int *descriptors, size_t count)
  * worker]. */
 static bool make_workers(struct app *app, size_t workers)
 {
-    char *const *addresses = app->settings->listen_addresses;
-    int sockets[SETTINGS_LISTEN_MAX * WORKERS_MAX];
-    size_t opened = 0;
+    int sockets[2 * SETTINGS_LISTEN_MAX * WORKERS_MAX];
+    size_t opened = 0, plain;
     char why[OPTION_WHY_MAX];
-    for (; opened < SETTINGS_LISTEN_MAX && addresses[opened] != NULL; opened++) {
-        if (!listener_open(addresses[opened], sockets + opened * workers, workers, why, sizeof(why))) {
+    const char *address;
+    for (; (address = settings_address(app->settings, opened, &plain)) != NULL; opened++) {
+        if (!listener_open(address, sockets + opened * workers, workers, why, sizeof(why))) {
             close_all(sockets, opened * workers);
-            return fail_listen(addresses[opened], why);
+            return fail_listen(address, why);
         }
-        log_listening(app, sockets[opened * workers], "public");
+        log_listening(app, sockets[opened * workers], opened < plain ? "public" : "tls");
     }
     for (size_t i = 0; i < workers; i++) {
-        int own[SETTINGS_LISTEN_MAX];
-        for (size_t address = 0; address < opened; address++)
-            own[address] = sockets[address * workers + i];
+        int own[2 * SETTINGS_LISTEN_MAX];
+        for (size_t k = 0; k < opened; k++)
+            own[k] = sockets[k * workers + i];
         if (!make_worker(app, own, opened)) {
             for (size_t rest = i + 1; rest < workers; rest++)
-                for (size_t address = 0; address < opened; address++)
-                    close(sockets[address * workers + rest]);
+                for (size_t k = 0; k < opened; k++)
+                    close(sockets[k * workers + rest]);
             return false;
         }
+        worker_use_tls(app->workers[i], plain, app->tls);
     }
     return true;
 }
@@ -400,10 +403,10 @@ static bool start(struct app *app)
     size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
     if (workers > WORKERS_MAX)
         workers = WORKERS_MAX;
-    if (!make_workers(app, workers) || !make_admin(app))
+    if (!settings_tls_make(settings, &app->tls) || !make_workers(app, workers) || !make_admin(app))
         return false;
     struct reload_parts parts = {app->fetcher, app->workers, app->worker_count, app->census,
-                                 app->metrics, app->admin,   app->admin_front};
+                                 app->tls,     app->metrics, app->admin,        app->admin_front};
     reload_serve(app->reload, &parts);
     return start_threads(app);
 }
@@ -458,6 +461,7 @@ static void take_apart(struct app *app)
         loop_free(app->loop);
     front_census_free(app->admin_census);
     front_census_free(app->census);
+    tls_free(app->tls);
     memory_free(app->memory);
     notable_free(app->notable);
     metrics_free(app->metrics);

@@ -4,6 +4,7 @@
 #include "reload.h"
 
 #include "descriptors.h"
+#include "settings_tls.h"
 #include "upstream/fetcher_change.h"
 
 #include <assert.h>
@@ -145,6 +146,19 @@ static void change_rooms(struct reload *reload, const struct settings *settings)
     fetcher_change(parts->fetcher, &reload->fetcher);
 }
 
+/* The one change that can fail, although the files were good a moment ago; so it comes first. */
+static bool change_tls(struct reload *reload, const struct settings *settings)
+{
+    struct tls_options options = settings_tls_options(settings);
+    struct tls_error error;
+    if (reload->parts.tls == NULL || options.certificate == NULL || options.key == NULL)
+        return true;
+    if (tls_reload(reload->parts.tls, &options, &error))
+        return true;
+    complaints_error(&reload->complaints, reload->path, 0, "%s: %s", settings_tls_name(error.file), error.why);
+    return false;
+}
+
 /* The beginning. */
 
 static void on_begin(struct deferred *deferred)
@@ -156,7 +170,8 @@ static void on_begin(struct deferred *deferred)
     reload->waiting = NULL;
     reload->last_waiting = &reload->waiting;
     complaints_init(&reload->complaints);
-    if (!settings_reread(reload->path, reload_settings(reload), settings, &reload->complaints)) {
+    if (!settings_reread(reload->path, reload_settings(reload), settings, &reload->complaints) ||
+        !change_tls(reload, settings)) {
         settings_free(settings);
         mem_free(settings);
         finish(reload, false);

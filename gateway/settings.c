@@ -245,6 +245,8 @@ void settings_free(struct settings *settings)
 {
     for (size_t i = 0; i < SETTINGS_LISTEN_MAX; i++)
         mem_free(settings->listen_addresses[i]);
+    for (size_t i = 0; i < SETTINGS_LISTEN_MAX; i++)
+        mem_free(settings->tls_addresses[i]);
     redis_url_free(&settings->redis);
     redis_url_free(&settings->quota_redis);
     mem_wipe(settings->redis_token_key_bytes, sizeof(settings->redis_token_key_bytes));
@@ -252,6 +254,15 @@ void settings_free(struct settings *settings)
     roster_free(settings->roster);
     options_free(SETTINGS_TABLE, SETTINGS_COUNT, settings);
     memset(settings, 0, sizeof(*settings));
+}
+
+const char *settings_address(const struct settings *settings, size_t index, size_t *plain)
+{
+    for (*plain = 0; *plain < SETTINGS_LISTEN_MAX && settings->listen_addresses[*plain] != NULL;)
+        ++*plain;
+    if (index < *plain)
+        return settings->listen_addresses[index];
+    return index - *plain < SETTINGS_LISTEN_MAX ? settings->tls_addresses[index - *plain] : NULL;
 }
 
 void settings_list(struct buf *out)

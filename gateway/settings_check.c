@@ -7,6 +7,7 @@
 #include "front/address.h"
 #include "settings_client.h"
 #include "settings_table.h"
+#include "settings_tls.h"
 
 #include <assert.h>
 
@@ -18,9 +19,14 @@ static size_t line_of(const struct settings_place *place, const char *section, c
     return place->lines[row - SETTINGS_TABLE];
 }
 
-static void complain(const struct settings_place *place, const char *section, const char *name, const char *why)
+void settings_complain(const struct settings_place *place, const char *section, const char *name, const char *why)
 {
     complaints_error(place->complaints, place->file, line_of(place, section, name), "%s: %s", name, why);
+}
+
+void settings_warn(const struct settings_place *place, const char *section, const char *name, const char *why)
+{
+    complaints_warn(place->complaints, place->file, line_of(place, section, name), "%s: %s", name, why);
 }
 
 static bool is_address(const char *text, char *why, size_t why_size)
@@ -29,24 +35,32 @@ static bool is_address(const char *text, char *why, size_t why_size)
     return address_resolve(text, addresses, why, why_size) > 0;
 }
 
-static void check_listen(struct settings *settings, const struct settings_place *place)
+/* The addresses of a list. */
+static void read_addresses(const char *text, const char *name, char **addresses, const struct settings_place *place)
 {
-    struct slice rest = settings->listen != NULL ? slice_of(settings->listen) : slice_make(NULL, 0);
+    struct slice rest = text != NULL ? slice_of(text) : slice_make(NULL, 0);
     struct slice item;
     size_t count = 0;
     char why[OPTION_WHY_MAX];
     while (slice_cut(&rest, ',', &item)) {
         item = slice_trim(item);
         if (item.length == 0 || count == SETTINGS_LISTEN_MAX) {
-            complain(place, "server", "listen", "expected 1 to 8 addresses separated by commas");
+            settings_complain(place, "server", name, "expected 1 to 8 addresses separated by commas");
             return;
         }
-        settings->listen_addresses[count] = mem_copy_text(item.at, item.length);
-        if (!is_address(settings->listen_addresses[count++], why, sizeof(why)))
-            complain(place, "server", "listen", why);
+        addresses[count] = mem_copy_text(item.at, item.length);
+        if (!is_address(addresses[count++], why, sizeof(why)))
+            settings_complain(place, "server", name, why);
     }
-    if (count == 0)
-        complain(place, "server", "listen", "expected an address");
+}
+
+/* One of the two may be empty. */
+static void check_listen(struct settings *settings, const struct settings_place *place)
+{
+    read_addresses(settings->listen, "listen", settings->listen_addresses, place);
+    read_addresses(settings->tls_listen, "tls_listen", settings->tls_addresses, place);
+    if (settings->listen == NULL && settings->tls_listen == NULL)
+        settings_complain(place, "server", "listen", "expected an address");
 }
 _Static_assert((int)SETTINGS_LISTEN_MAX == 8, "the complaint above says so");
 
@@ -56,15 +70,15 @@ static void check_admin(struct settings *settings, const struct settings_place *
     if (settings->admin_key != NULL) {
         settings->has_admin_key = settings_read_digest(slice_of(settings->admin_key), settings->admin_key_digest);
         if (!settings->has_admin_key)
-            complain(place, "server", "admin_key",
-                     "expected sha256: and 64 hex digits, as `nexgate keygen` prints them");
+            settings_complain(place, "server", "admin_key",
+                              "expected sha256: and 64 hex digits, as `nexgate keygen` prints them");
     }
     if (settings->admin == NULL)
         return;
     if (!is_address(settings->admin, why, sizeof(why)))
-        complain(place, "server", "admin", why);
+        settings_complain(place, "server", "admin", why);
     else if (!settings->has_admin_key && !address_is_local(settings->admin))
-        complain(place, "server", "admin", "an address that other machines reach needs an admin_key");
+        settings_complain(place, "server", "admin", "an address that other machines reach needs an admin_key");
 }
 
 /* off, all, 1/N. */
@@ -83,7 +97,7 @@ static bool read_access(struct slice text, int64_t *one_in)
 static void check_log(struct settings *settings, const struct settings_place *place)
 {
     if (settings->log_access == NULL || !read_access(slice_of(settings->log_access), &settings->access_in))
-        complain(place, "log", "access", "expected off, all, or a share such as 1/100");
+        settings_complain(place, "log", "access", "expected off, all, or a share such as 1/100");
 }
 
 /* Scheme, host, port and at most a path: what a path can be put behind. */
@@ -109,9 +123,9 @@ static void check_url(struct slice url, const struct settings_place *place)
 {
     bool plain = slice_starts_with(url, slice_of("http://"));
     if (!plain && !slice_starts_with(url, slice_of("https://")))
-        complain(place, "nexudus", "url", "expected https://HOST (or http:// for a simulator)");
+        settings_complain(place, "nexudus", "url", "expected https://HOST (or http:// for a simulator)");
     else if (!is_base_url(url))
-        complain(place, "nexudus", "url", "expected scheme, host, port and at most a path");
+        settings_complain(place, "nexudus", "url", "expected scheme, host, port and at most a path");
     else if (plain && !is_loopback_url(url))
         complaints_warn(place->complaints, place->file, line_of(place, "nexudus", "url"),
                         "url: the login is sent over http:// in clear");
@@ -123,7 +137,7 @@ static void check_totp(const char *text, const struct settings_place *place)
     struct buf secret;
     buf_init(&secret, 256);
     if (!codec_unbase32(slice_of(text), &secret) || secret.length < SECRET_BYTES_MIN)
-        complain(place, "nexudus", "totp_secret", "expected at least 16 base32 characters");
+        settings_complain(place, "nexudus", "totp_secret", "expected at least 16 base32 characters");
     if (secret.bytes != NULL)
         mem_wipe(secret.bytes, secret.length);
     buf_free(&secret);
@@ -133,11 +147,11 @@ static void check_nexudus(const struct settings *settings, const struct settings
 {
     check_url(settings->url != NULL ? slice_of(settings->url) : slice_make(NULL, 0), place);
     if (settings->budget.count < 1)
-        complain(place, "nexudus", "budget", "expected a number of calls in an interval, such as 10/100ms");
+        settings_complain(place, "nexudus", "budget", "expected a number of calls in an interval, such as 10/100ms");
     if (settings->username == NULL)
-        complain(place, "nexudus", "username", "is needed to log in");
+        settings_complain(place, "nexudus", "username", "is needed to log in");
     if (settings->password == NULL)
-        complain(place, "nexudus", "password", "is needed to log in");
+        settings_complain(place, "nexudus", "password", "is needed to log in");
     if (settings->totp_secret != NULL)
         check_totp(settings->totp_secret, place);
 }
@@ -149,11 +163,12 @@ static bool check_redis_url(const char *text, const char *name, struct redis_url
     if (text == NULL)
         return false;
     if (!redis_url_read(slice_of(text), url, why)) {
-        complain(place, "redis", name, why);
+        settings_complain(place, "redis", name, why);
         return false;
     }
     if (url->kind == REDIS_SENTINEL) {
-        complain(place, "redis", name, "sentinels are not known to this version: single servers and clusters only");
+        settings_complain(place, "redis", name,
+                          "sentinels are not known to this version: single servers and clusters only");
         return false;
     }
     return true;
@@ -164,12 +179,13 @@ static void check_redis(struct settings *settings, const struct settings_place *
     settings->has_redis = check_redis_url(settings->redis_url, "url", &settings->redis, place);
     settings->has_quota_redis = check_redis_url(settings->redis_quota_url, "quota_url", &settings->quota_redis, place);
     if (settings->redis_quota_url != NULL && settings->redis_url == NULL)
-        complain(place, "redis", "quota_url", "is another server beside url, which is not given");
+        settings_complain(place, "redis", "quota_url", "is another server beside url, which is not given");
     if (settings->redis_token_key != NULL) {
         settings->has_redis_token_key =
             codec_unhex(slice_of(settings->redis_token_key), settings->redis_token_key_bytes, SETTINGS_TOKEN_KEY_BYTES);
         if (!settings->has_redis_token_key)
-            complain(place, "redis", "token_key", "expected 64 hex digits, as `openssl rand -hex 32` prints them");
+            settings_complain(place, "redis", "token_key",
+                              "expected 64 hex digits, as `openssl rand -hex 32` prints them");
     } else if (settings->redis_url != NULL) {
         complaints_warn(place->complaints, place->file, line_of(place, "redis", "url"),
                         "url: without a token_key the login is not shared: every instance logs in by itself");
@@ -182,10 +198,11 @@ void settings_check(struct settings *settings, const struct settings_place *plac
     check_listen(settings, place);
     check_admin(settings, place);
     check_log(settings, place);
+    settings_check_tls(settings, place);
     check_nexudus(settings, place);
     check_redis(settings, place);
     if (settings->entities != NULL && !schema_set_add_folder(settings->schemas, settings->entities, complaints))
-        complain(place, "server", "entities", "not all schemas of the folder could be read");
+        settings_complain(place, "server", "entities", "not all schemas of the folder could be read");
     if (roster_at(settings->roster, 0) == NULL && complaints->errors == 0)
         complaints_warn(complaints, place->file, 0, "there is no [client NAME] section: every search will be refused");
 }

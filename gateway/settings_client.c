@@ -24,7 +24,9 @@ bool settings_read_digest(struct slice text, uint8_t digest[HASH_SHA256_BYTES])
     return codec_unhex(slice_make(text.at + head.length, text.length - head.length), digest, HASH_SHA256_BYTES);
 }
 
-static size_t read_keys(const char *text, uint8_t (*keys)[HASH_SHA256_BYTES], const struct place *place)
+/* The digests of a list, at most CLIENT_KEYS_MAX. */
+static size_t read_digests(const char *name, const char *text, uint8_t (*digests)[HASH_SHA256_BYTES],
+                           const char *expected, const struct place *place)
 {
     struct slice rest = text != NULL ? slice_trim(slice_of(text)) : slice_make(NULL, 0);
     struct slice item;
@@ -32,18 +34,32 @@ static size_t read_keys(const char *text, uint8_t (*keys)[HASH_SHA256_BYTES], co
     while (slice_cut(&rest, ',', &item)) {
         item = slice_trim(item);
         if (count == CLIENT_KEYS_MAX) {
-            complaints_error(place->complaints, place->file, place->line, "key: at most %d keys", CLIENT_KEYS_MAX);
+            complaints_error(place->complaints, place->file, place->line, "%s: at most %d", name, CLIENT_KEYS_MAX);
             return count;
         }
-        if (settings_read_digest(item, keys[count]))
+        if (settings_read_digest(item, digests[count]))
             count++;
         else
-            complaints_error(place->complaints, place->file, place->line,
-                             "key: expected sha256: and 64 hex digits, as `nexgate keygen` prints them");
+            complaints_error(place->complaints, place->file, place->line, "%s: expected %s", name, expected);
     }
-    if (count == 0)
-        complaints_error(place->complaints, place->file, place->line, "key: a client needs at least one");
     return count;
+}
+
+/* How a client names itself. */
+struct credentials {
+    uint8_t keys[CLIENT_KEYS_MAX][HASH_SHA256_BYTES];
+    uint8_t certificates[CLIENT_KEYS_MAX][HASH_SHA256_BYTES];
+    size_t key_count, certificate_count;
+};
+
+static void read_credentials(const struct client_settings *words, struct credentials *read, const struct place *place)
+{
+    read->key_count = read_digests("key", words->key, read->keys,
+                                   "sha256: and 64 hex digits, as `nexgate keygen` prints them", place);
+    read->certificate_count = read_digests("cert", words->cert, read->certificates,
+                                           "sha256: and the 64 hex digits of a certificate's fingerprint", place);
+    if (read->key_count == 0 && read->certificate_count == 0)
+        complaints_error(place->complaints, place->file, place->line, "key: a client needs at least one, or a cert");
 }
 
 static void read_locations(const char *text, struct scope *scope, int64_t *locations, const struct place *place)
@@ -114,21 +130,32 @@ static void read_policy(const struct client_settings *words, struct client_polic
         policy->concurrency = read_count("concurrency", words->concurrency, 0, CLIENT_CONCURRENCY_MAX, place);
 }
 
+static bool add_client(struct roster *roster, struct slice name, const struct credentials *read,
+                       const struct scope *scope, const struct client_policy *policy, char *why, size_t why_size)
+{
+    if (!roster_add(roster, name, read->keys, read->key_count, scope, policy, why, why_size))
+        return false;
+    for (size_t i = 0; i < read->certificate_count; i++) {
+        if (!roster_add_certificate(roster, name, read->certificates[i], why, why_size))
+            return false;
+    }
+    return true;
+}
+
 void settings_add_client(struct roster *roster, struct slice name, const struct client_settings *words,
                          const char *file, size_t line, struct complaints *complaints)
 {
     struct place place = {file, line, complaints};
-    uint8_t keys[CLIENT_KEYS_MAX][HASH_SHA256_BYTES];
+    struct credentials credentials;
     int64_t *locations = mem_new(CLIENT_LOCATIONS_MAX * sizeof(*locations));
     struct scope scope;
     struct client_policy policy;
     size_t errors = complaints->errors;
-    size_t key_count = read_keys(words->key, keys, &place);
+    read_credentials(words, &credentials, &place);
     read_locations(words->businesses, &scope, locations, &place);
     read_policy(words, &policy, &place);
     char why[OPTION_WHY_MAX];
-    if (complaints->errors == errors && !roster_add(roster, name, (const uint8_t(*)[HASH_SHA256_BYTES])keys, key_count,
-                                                    &scope, &policy, why, sizeof(why)))
+    if (complaints->errors == errors && !add_client(roster, name, &credentials, &scope, &policy, why, sizeof(why)))
         complaints_error(complaints, file, line, "client %.*s: %s", (int)name.length, name.at, why);
     mem_free(locations);
 }

@@ -23,10 +23,10 @@
 /* clang-format off */
 const struct option SETTINGS_TABLE[] = {
     TEXT("server", "listen", 0, listen, "127.0.0.1:8080", "Where searches are served: host:port, [::1]:8080 or unix:/path; several separated by commas."),
-    TEXT("server", "tls_listen", OPTION_RESERVED, tls_listen, "", "Where searches are served over TLS."),
-    TEXT("server", "tls_certificate", OPTION_RESERVED, tls_certificate, "", "The certificate chain, PEM."),
-    TEXT("server", "tls_key", OPTION_RESERVED, tls_key, "", "The certificate's private key, PEM."),
-    TEXT("server", "tls_client_ca", OPTION_RESERVED, tls_client_ca, "", "Who signs client certificates, PEM."),
+    TEXT("server", "tls_listen", 0, tls_listen, "", "Where searches are served over TLS: as listen; empty: nowhere."),
+    TEXT("server", "tls_certificate", LIVE, tls_certificate, "", "A file with the certificate chain in PEM, our own first."),
+    TEXT("server", "tls_key", LIVE, tls_key, "", "A file with the certificate's private key in PEM, not encrypted."),
+    TEXT("server", "tls_client_ca", LIVE, tls_client_ca, "", "A file with the certificates in PEM of those who may sign client certificates; empty: anybody."),
     TEXT("server", "admin", 0, admin, "127.0.0.1:9180", "Where metrics, health and status are served; empty: nowhere."),
     TEXT("server", "admin_key", LIVE | OPTION_SECRET, admin_key, "", "sha256:HEX of the key that requests which change state must carry."),
     NUMBER("server", "workers", OPTION_INTEGER, 0, workers, "0", 0, 256, "Worker threads; 0: one per core."),
@@ -82,6 +82,7 @@ const size_t SETTINGS_COUNT = sizeof(SETTINGS_TABLE) / sizeof(SETTINGS_TABLE[0])
 
 const struct option SETTINGS_CLIENT_TABLE[] = {
     ROW("key", OPTION_TEXT, LIVE | OPTION_SECRET, key, "", 0, 0, NULL, "sha256:HEX of each API key; several while keys are rotated."),
+    ROW("cert", OPTION_TEXT, LIVE, cert, "", 0, 0, NULL, "sha256:HEX of each client certificate, in DER: another way for the client to name itself."),
     ROW("rate", OPTION_RATE, LIVE, rate, "unlimited", 1, 1000000, NULL, "Requests, e.g. 50/s."),
     ROW("burst", OPTION_TEXT, LIVE, burst, "", 0, 0, NULL, "Requests at once after a pause; empty: one second of the rate."),
     ROW("misses", OPTION_RATE, LIVE, misses, "unlimited", 1, 1000000000, NULL, "Searches sent to Nexudus on this client's behalf, e.g. 2000/day (UTC)."),

@@ -14,7 +14,7 @@ struct worker {
     struct redis *redis, *quota_redis; /* NULL: none; both may be the same */
     struct quota_desk *desk;           /* NULL: quotas are counted in process */
     struct flow *flow;
-    struct front *fronts[SETTINGS_LISTEN_MAX];
+    struct front *fronts[2 * SETTINGS_LISTEN_MAX]; /* plain, then TLS */
     size_t front_count;
     struct lag lag;
     struct counters *counters;
@@ -105,6 +105,12 @@ struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *pa
         return NULL;
     }
     return worker;
+}
+
+void worker_use_tls(struct worker *worker, size_t first, struct tls *tls)
+{
+    for (size_t i = first; i < worker->front_count; i++)
+        front_use_tls(worker->fronts[i], tls);
 }
 
 static void *run(void *context)

@@ -15,6 +15,7 @@ struct reload_parts {
     struct worker *const *workers;
     size_t worker_count;
     struct front_census *census;
+    struct tls *tls; /* NULL: there is none */
     struct metrics *metrics;
     struct admin *admin;
     struct front *admin_front; /* NULL: there is none */

@@ -39,6 +39,8 @@ struct settings {
 
     /* made from the above */
     char *listen_addresses[SETTINGS_LISTEN_MAX]; /* NULL after the last */
+    char *tls_addresses[SETTINGS_LISTEN_MAX];    /* the same of tls_listen */
+    bool has_client_certificates;                /* some client has a cert */
     bool has_admin_key;
     uint8_t admin_key_digest[HASH_SHA256_BYTES];
     int64_t access_in;               /* one request in so many is logged; 0: none */
@@ -66,6 +68,9 @@ bool settings_load(const char *path, struct settings *settings) MUST_CHECK;
 void settings_defaults(struct settings *settings);
 
 void settings_free(struct settings *settings);
+
+/* The listen addresses, those of TLS last, `*plain` of them before; NULL behind the last. */
+const char *settings_address(const struct settings *settings, size_t index, size_t *plain);
 
 /* The table of all settings, for `nexgate settings`; those of a client stand under [client NAME]. */
 void settings_list(struct buf *out);

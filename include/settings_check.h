@@ -12,7 +12,11 @@ struct settings_place {
     struct complaints *complaints;
 };
 
-/* Checks, and fills what is made from the texts: listen_addresses, admin_key_digest, further schemas. */
+/* Complains about a setting, at its line. */
+void settings_complain(const struct settings_place *place, const char *section, const char *name, const char *why);
+void settings_warn(const struct settings_place *place, const char *section, const char *name, const char *why);
+
+/* Checks, and fills what is made from the texts: listen_addresses, tls_addresses, admin_key_digest, further schemas. */
 void settings_check(struct settings *settings, const struct settings_place *place);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* What a [client NAME] section says, as read; settings_client.c turns it into a client. */
 struct client_settings {
-    char *key, *burst, *concurrency, *businesses;
+    char *key, *cert, *burst, *concurrency, *businesses;
     struct option_rate rate, misses;
     int64_t weight;
     bool dry_run;

@@ -15,6 +15,9 @@ struct worker;
 struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *parts, const struct front_options *front,
                           struct front_census *census, const int *descriptors, size_t descriptor_count) MUST_CHECK;
 
+/* Those who connect to the listen addresses from the `first` on speak TLS. Before worker_start. */
+void worker_use_tls(struct worker *worker, size_t first, struct tls *tls);
+
 /* Starts the thread. */
 bool worker_start(struct worker *worker) MUST_CHECK;
 

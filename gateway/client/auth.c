@@ -103,18 +103,36 @@ static struct client *recall(struct auth *auth, struct slice value, bool is_api_
     return client;
 }
 
-enum auth_verdict auth_check(struct auth *auth, struct slice authorization, struct slice api_key,
-                             struct client **client)
+/* All that was shown must name one client. */
+enum auth_verdict auth_check(struct auth *auth, const struct auth_credentials *shown, struct client **client)
 {
+    struct client *named = NULL;
+    bool is_first = true;
     *client = NULL;
-    if (authorization.at == NULL && api_key.at == NULL)
+    if (shown->authorization.at != NULL) {
+        named = recall(auth, shown->authorization, false);
+        is_first = false;
+    }
+    if (shown->api_key.at != NULL) {
+        struct client *also = recall(auth, shown->api_key, true);
+        if (!is_first && also != named)
+            return AUTH_INVALID;
+        named = also;
+        is_first = false;
+    }
+    if (shown->certificate.at != NULL) {
+        struct client *also = roster_find_certificate(auth->roster, shown->certificate);
+        if (also != NULL && !is_first && also != named)
+            return AUTH_INVALID;
+        if (also != NULL) {
+            named = also;
+            is_first = false;
+        }
+    }
+    if (is_first)
         return AUTH_MISSING;
-    struct client *first = authorization.at != NULL ? recall(auth, authorization, false) : NULL;
-    struct client *second = api_key.at != NULL ? recall(auth, api_key, true) : NULL;
-    if (authorization.at != NULL && api_key.at != NULL && first != second)
-        return AUTH_INVALID;
-    *client = first != NULL ? first : second;
-    return *client != NULL ? AUTH_KNOWN : AUTH_INVALID;
+    *client = named;
+    return named != NULL ? AUTH_KNOWN : AUTH_INVALID;
 }
 
 void auth_make_key(struct buf *key, uint8_t digest[HASH_SHA256_BYTES])

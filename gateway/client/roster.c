@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One key of one client; owned by the roster. */
+/* One key, or certificate, of one client; owned by the roster. */
 struct key {
     uint8_t digest[HASH_SHA256_BYTES];
     struct client *client;
@@ -16,8 +16,9 @@ struct key {
 };
 
 struct roster {
-    struct map *by_digest; /* struct key */
-    struct map *by_name;   /* struct client */
+    struct map *by_digest;      /* struct key, of API keys */
+    struct map *by_certificate; /* struct key, of certificates */
+    struct map *by_name;        /* struct client */
     struct key *keys;
     struct client **clients; /* in the order they were added */
     size_t count;
@@ -42,6 +43,7 @@ struct roster *roster_new(void)
     struct hash_secret secret;
     hash_secret_init(&secret);
     roster->by_digest = map_new(&secret);
+    roster->by_certificate = map_new(&secret);
     roster->by_name = map_new(&secret);
     return roster;
 }
@@ -68,6 +70,7 @@ void roster_free(struct roster *roster)
         client_free(roster->clients[i]);
     mem_free(roster->clients);
     map_free(roster->by_digest);
+    map_free(roster->by_certificate);
     map_free(roster->by_name);
     mem_free(roster);
 }
@@ -113,14 +116,15 @@ static struct client *client_new(struct slice name, const struct scope *scope, c
     return client;
 }
 
-static void add_key(struct roster *roster, struct client *client, const uint8_t digest[HASH_SHA256_BYTES])
+static void add_key(struct roster *roster, struct map *map, struct client *client,
+                    const uint8_t digest[HASH_SHA256_BYTES])
 {
     struct key *key = mem_new(sizeof(*key));
     memcpy(key->digest, digest, sizeof(key->digest));
     key->client = client;
     key->next = roster->keys;
     roster->keys = key;
-    map_put(roster->by_digest, digest_slice(key->digest), key);
+    map_put(map, digest_slice(key->digest), key);
 }
 
 bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
@@ -147,8 +151,27 @@ bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[
     clients[roster->count++] = client;
     map_put(roster->by_name, client->name, client);
     for (size_t i = 0; i < key_count; i++)
-        add_key(roster, client, keys[i]);
+        add_key(roster, roster->by_digest, client, keys[i]);
     return true;
+}
+
+bool roster_add_certificate(struct roster *roster, struct slice name, const uint8_t digest[HASH_SHA256_BYTES],
+                            char *why, size_t why_size)
+{
+    struct client *client = map_get(roster->by_name, name);
+    const struct client *other = roster_find_certificate(roster, digest_slice(digest));
+    if (other != NULL && other != client) {
+        snprintf(why, why_size, "the certificate belongs to client %s already", other->name.at);
+        return false;
+    }
+    if (other == NULL)
+        add_key(roster, roster->by_certificate, client, digest);
+    return true;
+}
+
+bool roster_has_certificates(const struct roster *roster)
+{
+    return map_count(roster->by_certificate) > 0;
 }
 
 void roster_succeed(struct roster *roster, const struct roster *before, int64_t now_us, int64_t wall_us)
@@ -172,6 +195,12 @@ struct client *roster_find(const struct roster *roster, const uint8_t digest[HAS
     if (key == NULL || !mem_equal_secret(key->digest, digest, HASH_SHA256_BYTES))
         return NULL;
     return key->client;
+}
+
+struct client *roster_find_certificate(const struct roster *roster, struct slice digest)
+{
+    const struct key *key = map_get(roster->by_certificate, digest);
+    return key != NULL ? key->client : NULL;
 }
 
 struct client *roster_by_name(const struct roster *roster, struct slice name)

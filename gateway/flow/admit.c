@@ -15,7 +15,8 @@ static enum step_result refuse_key(struct search *search, const char *challenge,
 enum step_result step_authenticate(struct search *search)
 {
     const struct request *request = &search->exchange->request;
-    switch (auth_check(search->edition->auth, request->authorization, request->api_key, &search->client)) {
+    const struct auth_credentials shown = {request->authorization, request->api_key, request->certificate};
+    switch (auth_check(search->edition->auth, &shown, &search->client)) {
     case AUTH_KNOWN:
         search->exchange->outcome.client = search->client->name;
         search->exchange->outcome.client_number = search->client->number;

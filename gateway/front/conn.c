@@ -7,9 +7,9 @@
 #include "flow/tally.h"
 #include "front/conn_input.h"
 #include "front/conn_output.h"
+#include "front/wire.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -58,6 +58,11 @@ void conn_close(struct conn *conn)
     leave_room(conn);
     conn_home_remove_ready(conn->home, conn);
     conn->phase = CONN_CLOSED;
+    if (conn->tls != NULL) {
+        (void)tls_stream_finish(conn->tls);
+        tls_stream_free(conn->tls);
+        conn->tls = NULL;
+    }
     close(conn->descriptor);
     buf_free(&conn->held);
     buf_free(&conn->unsent);
@@ -76,6 +81,8 @@ void conn_close(struct conn *conn)
 static void abort_connection(struct conn *conn)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (conn->tls != NULL)
+        tls_stream_break(conn->tls);
     setsockopt(conn->descriptor, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     conn_close(conn);
 }
@@ -87,16 +94,26 @@ static int untaken(const struct conn *conn)
     return ioctl(conn->descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+/* Our side says that it is done, over TLS in two ways. */
+static void end_output(struct conn *conn)
+{
+    if (conn->tls != NULL && !tls_stream_finish(conn->tls)) {
+        conn_watch(conn, EV_READ | EV_WRITE);
+        return;
+    }
+    shutdown(conn->descriptor, SHUT_WR);
+    conn_watch(conn, EV_READ);
+}
+
 /* All is said. The client may still be sending; a plain close would make the kernel answer that with a reset, which can
  * destroy what the client has not read yet (RFC 9112 section 9.6). */
 static void linger(struct conn *conn)
 {
-    shutdown(conn->descriptor, SHUT_WR);
     buf_free(&conn->held);
     conn->phase = CONN_LINGER;
     conn->body_sent = 0;
     conn_enter_room(conn, conn->home->linger);
-    conn_watch(conn, EV_READ);
+    end_output(conn);
 }
 
 /* A plain close would leave the kernel with bytes that nobody counts any more. */
@@ -127,7 +144,7 @@ static void block(struct conn *conn)
 {
     conn->phase = CONN_SENDING;
     conn_enter_room(conn, conn->home->write);
-    conn_watch(conn, EV_WRITE);
+    conn_watch(conn, wire_send_event(conn));
 }
 
 static void deliver(struct conn *conn, enum output_result result)
@@ -169,9 +186,14 @@ void conn_start(struct conn *conn, const struct request *request)
     conn->exchange = exchange;
     exchange->connection = conn;
     exchange->on_answer = on_answer;
+    if (conn->tls != NULL)
+        exchange->request.certificate = tls_stream_certificate(conn->tls);
     conn->phase = CONN_HANDLER;
-    if (!home->handler->start(home->handler, exchange))
+    if (!home->handler->start(home->handler, exchange)) {
+        if ((conn->watched & EV_WRITE) != 0)
+            conn_watch(conn, EV_READ); /* there is nothing to send now: it would be told so again and again */
         return;
+    }
     if (exchange->outcome.is_picked)
         access_log_note(exchange);
     answer(conn);
@@ -199,49 +221,64 @@ void conn_refuse(struct conn *conn, int status, const char *why, enum metric lim
 static void look_while_waiting(struct conn *conn)
 {
     char octet;
-    ssize_t got = recv(conn->descriptor, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t got = wire_judge(recv(conn->descriptor, &octet, 1, MSG_PEEK | MSG_DONTWAIT));
     if (got >= 0)
         conn_watch(conn, 0);
-    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    else if (got == WIRE_BROKEN)
         conn_close(conn);
 }
 
 static void drop_input(struct conn *conn)
 {
-    ssize_t got = recv(conn->descriptor, conn->home->input, INPUT_BYTES, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if ((conn->watched & EV_WRITE) != 0)
+        end_output(conn); /* which could not be said at once */
+    if (conn->phase != CONN_LINGER)
+        return;
+    ssize_t got = wire_judge(recv(conn->descriptor, conn->home->input, INPUT_BYTES, MSG_DONTWAIT));
+    if (got == WIRE_BLOCKED)
         return;
     conn->body_sent += got > 0 ? (size_t)got : 0;
     if (got < 0 || conn->body_sent > LINGER_BYTES_MAX)
         abort_connection(conn);
     else if (got == 0 && untaken(conn) > 0)
-        conn_watch(conn, 0);
+        conn_watch(conn, conn->watched & EV_WRITE);
     else if (got == 0)
         conn_close(conn);
 }
 
 /* In the middle of a body: an interim answer may be under way. */
-static void on_body_event(struct conn *conn, short what)
+static void on_body_event(struct conn *conn)
 {
-    if ((what & EV_WRITE) != 0) {
-        enum output_result result = conn_output_continue(conn);
-        if (result == OUTPUT_BROKEN)
-            conn_close(conn);
-        else if (result == OUTPUT_SENT)
-            conn_watch(conn, EV_READ);
-    }
-    if (conn->phase != CONN_BODY || (what & EV_READ) == 0)
-        return;
-    conn_watch(conn, EV_READ); /* what waits to be sent may have to wait for the handler now */
-    if (conn->phase == CONN_BODY)
+    if (conn->unsent.length > 0 && conn_output_continue(conn) == OUTPUT_BROKEN)
+        conn_close(conn);
+    else
         conn_input_read(conn);
+}
+
+static void on_handshake_event(struct conn *conn)
+{
+    struct conn_home *home = conn->home;
+    ssize_t result = tls_stream_handshake(conn->tls);
+    if (result == WIRE_BLOCKED) {
+        conn_watch(conn, tls_stream_read_event(conn->tls));
+        return;
+    }
+    conn_home_count(home, result > 0 ? METRIC_TLS_HANDSHAKES : METRIC_TLS_FAILURES);
+    if (result == WIRE_BROKEN) {
+        conn_close(conn);
+        return;
+    }
+    conn->phase = CONN_HEAD;
+    conn_input_wait(conn);
+    if (home->draining && conn->phase == CONN_HEAD)
+        conn_enter_room(conn, home->linger); /* it may ask once, if it does so soon */
 }
 
 static void on_writable(struct conn *conn)
 {
     deliver(conn, conn_output_continue(conn));
     if (conn->phase == CONN_HEAD)
-        conn_watch(conn, EV_READ); /* at once: what comes next may wait, and the descriptor stays writable */
+        conn_watch(conn, wire_read_event(conn)); /* at once: what comes next may wait, and it stays writable */
     if (conn->phase == CONN_HEAD)
         conn_input_serve_held(conn);
 }
@@ -250,13 +287,17 @@ static void on_event(evutil_socket_t descriptor, short what, void *context)
 {
     struct conn *conn = context;
     (void)descriptor;
+    (void)what;
     conn->home->now_us = loop_now(conn->home->loop);
     switch ((enum conn_phase)conn->phase) {
+    case CONN_HANDSHAKE:
+        on_handshake_event(conn);
+        break;
     case CONN_HEAD:
         conn_input_read(conn);
         break;
     case CONN_BODY:
-        on_body_event(conn, what);
+        on_body_event(conn);
         break;
     case CONN_HANDLER:
         look_while_waiting(conn);
@@ -306,6 +347,18 @@ static void on_turn_end(struct deferred *deferred)
     }
 }
 
+static void begin_handshake(struct conn *conn)
+{
+    conn->tls = tls_stream_new(conn->home->tls, conn->descriptor);
+    if (conn->tls == NULL) {
+        conn_close(conn);
+        return;
+    }
+    conn->phase = CONN_HANDSHAKE;
+    conn_enter_room(conn, conn->home->header);
+    conn_watch(conn, EV_READ);
+}
+
 void conn_open(struct conn_home *home, int descriptor, uint64_t address)
 {
     struct conn *conn = mem_new(sizeof(*conn));
@@ -327,7 +380,10 @@ void conn_open(struct conn_home *home, int descriptor, uint64_t address)
         counters_add(home->counters, METRIC_CONNECTIONS_OPEN, 1);
     }
     home->now_us = loop_now(home->loop);
-    conn_input_wait(conn);
+    if (home->tls == NULL)
+        conn_input_wait(conn);
+    else
+        begin_handshake(conn);
 }
 
 void conn_drain(struct conn *conn)
@@ -359,7 +415,14 @@ void conn_on_idle_late(struct waiter *waiter, void *home)
 
 void conn_on_header_late(struct waiter *waiter, void *home)
 {
-    conn_refuse(late(waiter, home), 408, "the request did not come in time", METRIC_LIMIT_HEADER_TIMEOUT);
+    struct conn *conn = late(waiter, home);
+    if (conn->phase != CONN_HANDSHAKE) {
+        conn_refuse(conn, 408, "the request did not come in time", METRIC_LIMIT_HEADER_TIMEOUT);
+        return;
+    }
+    conn_home_count(home, METRIC_LIMIT_HEADER_TIMEOUT);
+    conn_home_count(home, METRIC_TLS_FAILURES);
+    conn_close(conn);
 }
 
 /* Who lingers has all of the answer but what the kernel holds, and is waited for as long as that becomes less. */

@@ -234,6 +234,12 @@ struct conn_home *conn_home_new(struct loop *loop, const struct front_options *o
     return home;
 }
 
+void conn_home_use_tls(struct conn_home *home, struct tls *tls)
+{
+    home->tls = tls;
+    home->record = mem_new(TLS_RECORD_MAX);
+}
+
 /* Those that wait for the end of the turn cannot be freed now: they are let go, and free themselves. */
 static void free_connections(struct conn_home *home)
 {
@@ -263,6 +269,7 @@ void conn_home_free(struct conn_home *home)
     waiting_room_free(home->linger);
     while (home->pooled > 0)
         exchange_free(home->pool[--home->pooled]);
+    mem_free(home->record);
     buf_free(&home->output);
     buf_free(&home->joined);
     home->is_gone = true;

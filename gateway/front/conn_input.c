@@ -5,12 +5,12 @@
 
 #include "front/conn_output.h"
 #include "front/parser_body.h"
-
-#include <errno.h>
-#include <sys/socket.h>
+#include "front/wire.h"
 
 /* Requests served in one go before others have their turn. */
 enum { SERVED_PER_TURN = 16 };
+
+_Static_assert((int)INPUT_BYTES >= (int)TLS_RECORD_MAX, "a record is read whole");
 
 /* Keeps `rest`, which may be a part of what is kept already. */
 static void hold(struct conn *conn, struct slice rest)
@@ -128,11 +128,17 @@ bool conn_input_is_idle(const struct conn *conn)
     return conn->phase == CONN_HEAD && conn->held.length == 0;
 }
 
+static void watch_input(struct conn *conn)
+{
+    short wanted = wire_read_event(conn);
+    conn_watch(conn, conn->unsent.length > 0 ? (short)(wanted | wire_send_event(conn)) : wanted);
+}
+
 void conn_input_wait(struct conn *conn)
 {
     if (conn_input_is_idle(conn))
         conn_enter_room(conn, conn->home->idle);
-    conn_watch(conn, conn->unsent.length > 0 ? EV_READ | EV_WRITE : EV_READ);
+    watch_input(conn);
 }
 
 /* One request, or a part of one. Bytes used; none when more must come, or something else must happen first. */
@@ -143,6 +149,7 @@ static size_t serve_one(struct conn *conn, struct slice input)
         return serve_head(conn, input);
     case CONN_BODY:
         return serve_body(conn, input);
+    case CONN_HANDSHAKE:
     case CONN_HANDLER:
     case CONN_SENDING:
     case CONN_LINGER:
@@ -179,28 +186,36 @@ void conn_input_serve_held(struct conn *conn)
         conn_input_wait(conn);
 }
 
-/* One read: into the home's buffer, or behind what is kept of a head. False when there is nothing to serve. */
+/* Nothing came: not yet, not any more, or never. */
+static void end_read(struct conn *conn, ssize_t got)
+{
+    if (got == WIRE_BLOCKED)
+        watch_input(conn);
+    else if (got == 0)
+        conn_finish(conn); /* the end, and nothing whole is left to answer */
+    else
+        conn_close(conn);
+}
+
+/* One read: into the home's buffer, or behind what is kept of a head. False when there is nothing to serve. Over TLS
+ * always a whole record, so that none of it is left where no event tells of it. */
 static bool receive(struct conn *conn, struct slice *input)
 {
     struct conn_home *home = conn->home;
     bool behind = conn->phase == CONN_HEAD && conn->held.length > 0;
-    char *room = behind ? buf_room(&conn->held, HELD_READ_BYTES) : home->input;
-    if (room == NULL) {
-        conn_close(conn);
+    bool in_place = behind && conn->tls == NULL;
+    char *room = in_place ? buf_room(&conn->held, HELD_READ_BYTES) : home->input;
+    ssize_t got = WIRE_BROKEN; /* when memory is out */
+    if (room != NULL)
+        got = wire_read(conn, room, in_place ? HELD_READ_BYTES : INPUT_BYTES);
+    if (got <= 0) {
+        end_read(conn, got);
         return false;
     }
-    ssize_t got = recv(conn->descriptor, room, behind ? HELD_READ_BYTES : INPUT_BYTES, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return false;
-    if (got <= 0) { /* the end, and nothing whole is left to answer */
-        if (got == 0)
-            conn_finish(conn);
-        else
-            conn_close(conn);
-        return false;
-    }
-    if (behind)
+    if (in_place)
         conn->held.length += (size_t)got;
+    else if (behind)
+        buf_add(&conn->held, slice_make(room, (size_t)got)); /* there is room for a record */
     *input = behind ? buf_slice(&conn->held) : slice_make(room, (size_t)got);
     return true;
 }

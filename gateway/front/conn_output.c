@@ -4,10 +4,9 @@
  */
 #include "front/conn_output.h"
 
+#include "front/wire.h"
+
 #include <assert.h>
-#include <errno.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 /* What is left of before, a head and the body's slices, less what was sent. */
 struct vector {
@@ -34,16 +33,6 @@ static void add_body(struct vector *vector, const struct exchange *exchange, siz
         sent -= skip;
         add_part(vector, slice_make(part.at + skip, part.length - skip));
     }
-}
-
-/* Bytes that the kernel took, maybe none; -1: the client is gone. */
-static ssize_t send_vector(int descriptor, struct vector *vector)
-{
-    struct msghdr message = {.msg_iov = vector->parts, .msg_iovlen = vector->count};
-    ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return 0;
-    return sent;
 }
 
 /* Takes what was sent off what is kept; how much of it was something else. */
@@ -75,7 +64,7 @@ enum output_result conn_output_start(struct conn *conn)
     add_part(&vector, buf_slice(&conn->unsent)); /* of an interim answer */
     add_part(&vector, buf_slice(&home->output));
     add_body(&vector, exchange, 0);
-    ssize_t result = send_vector(conn->descriptor, &vector);
+    ssize_t result = wire_send(conn, vector.parts, vector.count);
     if (result < 0)
         return OUTPUT_BROKEN;
     bool is_all = (size_t)result == vector.length;
@@ -95,7 +84,7 @@ enum output_result conn_output_continue(struct conn *conn)
     add_part(&vector, buf_slice(&conn->unsent));
     if (conn->exchange != NULL)
         add_body(&vector, conn->exchange, conn->body_sent);
-    ssize_t result = send_vector(conn->descriptor, &vector);
+    ssize_t result = wire_send(conn, vector.parts, vector.count);
     if (result < 0)
         return OUTPUT_BROKEN;
     conn->body_sent += drop_unsent(conn, (size_t)result);
@@ -108,7 +97,7 @@ bool conn_output_interim(struct conn *conn)
     _Static_assert(CONN_INTERIM_MAX >= sizeof("HTTP/1.1 100 Continue\r\n\r\n"), "unsent has room for it");
     struct vector vector = {.count = 0};
     add_part(&vector, CONTINUE);
-    ssize_t sent = send_vector(conn->descriptor, &vector);
+    ssize_t sent = wire_send(conn, vector.parts, vector.count);
     if (sent < 0)
         return false;
     /* The kernel may be full of the answer before. */

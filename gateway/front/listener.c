@@ -302,6 +302,11 @@ void front_change(struct front *front, const struct front_options *options)
     conn_home_change(front->home, options);
 }
 
+void front_use_tls(struct front *front, struct tls *tls)
+{
+    conn_home_use_tls(front->home, tls);
+}
+
 static void stop_listening(struct front *front)
 {
     if (front->descriptor < 0)

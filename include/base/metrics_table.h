@@ -24,6 +24,8 @@
     LIMIT(ROW, LIMIT_HEADER_TIMEOUT, "header_timeout") \
     LIMIT(ROW, LIMIT_IDLE_TIMEOUT, "idle_timeout") \
     LIMIT(ROW, LIMIT_WRITE_TIMEOUT, "write_timeout") \
+    ROW(TLS_HANDSHAKES, "nexgate_tls_handshakes_total", "result=\"ok\"", COUNTER, "TLS handshakes with clients that came to an end.") \
+    ROW(TLS_FAILURES, "nexgate_tls_handshakes_total", "result=\"failed\"", COUNTER, "TLS handshakes with clients that came to an end.") \
     ROW(ABANDONED, "nexgate_requests_abandoned_total", "", COUNTER, "Requests whose client went away before the answer; they keep their place among the connections until they end.") \
     REQUESTS(ROW, HIT_200, "hit", "200") \
     REQUESTS(ROW, HIT_304, "hit", "304") \

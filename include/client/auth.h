@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who asks: an API key presented as Bearer, as X-API-Key, or as the password of Basic (RFC 6750, RFC 7617). Remembers
+/* Who asks: an API key presented as Bearer, as X-API-Key, or as the password of Basic (RFC 6750, RFC 7617), or a
+ * certificate over TLS. Remembers
  * recent credentials so that a kept-alive client is not hashed anew each time; what it remembers is compared in
  * constant time. One `auth` per thread. */
 #ifndef NEXGATE_CLIENT_AUTH_H
@@ -11,8 +12,8 @@ enum { AUTH_KEY_MAX = 256 }; /* bytes of a key */
 
 enum auth_verdict {
     AUTH_KNOWN,
-    AUTH_MISSING, /* no key at all: 401 without error= */
-    AUTH_INVALID  /* unknown, malformed, or two different ones: 401 with error="invalid_token" */
+    AUTH_MISSING, /* no key at all, and no certificate that names a client: 401 without error= */
+    AUTH_INVALID  /* unknown, malformed, or two that name different clients: 401 with error="invalid_token" */
 };
 
 struct auth;
@@ -20,8 +21,14 @@ struct auth;
 struct auth *auth_new(const struct roster *roster); /* borrowed */
 void auth_free(struct auth *auth);
 
-/* The values of Authorization and X-API-Key; a field that did not come has at == NULL. */
-enum auth_verdict auth_check(struct auth *auth, struct slice authorization, struct slice api_key,
+/* What a request shows; what did not come has at == NULL. */
+struct auth_credentials {
+    struct slice authorization, api_key; /* values of Authorization and X-API-Key */
+    struct slice certificate;            /* SHA-256 of a certificate whose key is held. One that names no client says
+                                            nothing: many programs show what they have to everybody */
+};
+
+enum auth_verdict auth_check(struct auth *auth, const struct auth_credentials *shown,
                              struct client **client) MUST_CHECK;
 
 /* A new key: "nxg_" and 43 characters of base64url, 256 random bits; `digest` is what the configuration keeps. */

@@ -9,7 +9,7 @@
 #include "base/rate.h"
 #include "search/query.h"
 
-enum { CLIENT_NAME_MAX = 64, CLIENT_KEYS_MAX = 8, CLIENT_LOCATIONS_MAX = 1024 };
+enum { CLIENT_NAME_MAX = 64, CLIENT_KEYS_MAX = 8 /* and as many certificates */, CLIENT_LOCATIONS_MAX = 1024 };
 
 struct quota_account;
 
@@ -44,12 +44,23 @@ void roster_free(struct roster *roster);
 bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
                 const struct scope *scope, const struct client_policy *policy, char *why, size_t why_size) MUST_CHECK;
 
+/* A certificate of a client that was added, by the SHA-256 of its DER form. False when it is another client's. */
+bool roster_add_certificate(struct roster *roster, struct slice name, const uint8_t digest[HASH_SHA256_BYTES],
+                            char *why, size_t why_size) MUST_CHECK;
+
+/* Whether any client has one. */
+bool roster_has_certificates(const struct roster *roster);
+
 /* Reload: clients that were there before, by name, go on with their accounts, which count by the limits of `roster`
  * from now on. `before` stays as it is, for those who still work with it. */
 void roster_succeed(struct roster *roster, const struct roster *before, int64_t now_us, int64_t wall_us);
 
 /* The client of a key's SHA-256, or NULL; compares in constant time. */
 struct client *roster_find(const struct roster *roster, const uint8_t digest[HASH_SHA256_BYTES]);
+
+/* The client of a certificate's SHA-256, or NULL. Certificates are no secret, so no key is ever looked for among them,
+ * nor the other way round. */
+struct client *roster_find_certificate(const struct roster *roster, struct slice digest);
 
 struct client *roster_by_name(const struct roster *roster, struct slice name);
 

@@ -29,7 +29,8 @@ struct request {
     struct slice request_id;
     struct slice prefer;
     struct slice traceparent;
-    int64_t came_us; /* monotonic: when the head was whole */
+    struct slice certificate; /* SHA-256 of the certificate whose key the client holds */
+    int64_t came_us;          /* monotonic: when the head was whole */
 };
 
 struct answer {

@@ -8,12 +8,16 @@
 
 /* What all connections of one front share: read buffer, timers, pools, the date. Owned by the front. */
 struct conn_home;
+struct tls;
 
 /* All arguments but the options are borrowed; `counters` may be NULL. `on_close` is called once for each connection,
  * when nothing of it is left: not while the handler still works for a client that has gone. */
 struct conn_home *conn_home_new(struct loop *loop, const struct front_options *options, struct handler *handler,
                                 struct log *log, struct counters *counters,
                                 void (*on_close)(void *context, uint64_t address), void *context);
+
+/* Those that are opened from now on speak TLS; `tls` is borrowed. */
+void conn_home_use_tls(struct conn_home *home, struct tls *tls);
 
 /* Closes all connections. What the handler has not answered yet is finished, and it must never answer it. Not inside a
  * callback of a connection. */

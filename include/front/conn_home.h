@@ -13,6 +13,7 @@
 #include "front/access_log.h"
 #include "front/conn.h"
 #include "front/respond.h"
+#include "front/tls_stream.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -28,14 +29,13 @@ enum {
 #define LINGER_US (2 * CLOCK_SECOND)
 
 enum conn_phase {
-    CONN_HEAD,    /* idle, or some of a head has come: it lies in `held` */
-    CONN_BODY,    /* the head lies in `held`, the body is read and dropped */
-    CONN_HANDLER, /* the handler has the exchange */
-    CONN_SENDING, /* the kernel has not taken all of the answer yet */
-    CONN_LINGER, /* all is said and our side shut down; input is dropped until the client has closed too, or has had its
-                    time; and until it has taken what the kernel still holds for it */
-    CONN_CLOSED  /* no descriptor any more; kept, and counted in the census, until the handler has answered and the turn
-                    is over */
+    CONN_HANDSHAKE, /* of TLS, before all else */
+    CONN_HEAD,      /* idle, or some of a head has come: it lies in `held` */
+    CONN_BODY,      /* the head lies in `held`, the body is read and dropped */
+    CONN_HANDLER,   /* the handler has the exchange */
+    CONN_SENDING,   /* the kernel has not taken all of the answer yet */
+    CONN_LINGER,    /* all is said; input is dropped until the client has taken what the kernel holds, and closed */
+    CONN_CLOSED     /* no descriptor; kept, and counted in the census, while the handler works and to the turn's end */
 };
 
 struct conn {
@@ -47,9 +47,10 @@ struct conn {
     struct conn *next, *previous;
     struct conn *next_ready; /* in home->ready */
     struct exchange *exchange;
-    struct buf held;   /* input that waits: a part of a head, or requests behind the one under way */
-    struct buf unsent; /* the rest of an interim answer, or of an answer's head */
-    size_t body_sent;  /* bytes of an answer's body; when lingering: bytes of input dropped */
+    struct tls_stream *tls; /* NULL: plain */
+    struct buf held;        /* input that waits: a part of a head, or requests behind the one under way */
+    struct buf unsent;      /* the rest of an interim answer, or of an answer's head */
+    size_t body_sent;       /* bytes of an answer's body; when lingering: bytes of input dropped */
     uint64_t address;
     int descriptor;
     int untaken;      /* when lingering: bytes that the kernel held when it was looked at last */
@@ -94,6 +95,8 @@ struct conn_home {
     void *drained_context;
     struct deferred drained;
 
+    struct tls *tls; /* NULL: plain */
+    char *record;    /* what is gathered for TLS */
     char input[INPUT_BYTES];
 };
 
@@ -113,7 +116,6 @@ void conn_home_remove_ready(struct conn_home *home, struct conn *conn);
 /* A connection has closed its descriptor. */
 void conn_home_note_closed(struct conn_home *home);
 
-/* A limit of the options ended a connection, or refused a request. */
 void conn_home_count(struct conn_home *home, enum metric metric);
 
 /* What conn.c does for the others. */

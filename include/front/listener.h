@@ -40,6 +40,7 @@ void listener_name(int descriptor, struct buf *out);
 bool listener_is_local(const char *address);
 
 struct front;
+struct tls;
 
 /* Serves one descriptor (taken) with one handler on one loop. The rest is borrowed. `counters` may be NULL for an admin
  * front, whose connections are not counted in the metrics. */
@@ -49,6 +50,9 @@ struct front *front_new(struct loop *loop, int descriptor, const struct front_op
 /* Other timeouts, also for the connections that are there, and another access log; of the other options nothing is
  * taken. On the loop's thread. */
 void front_change(struct front *front, const struct front_options *options);
+
+/* Its connections are TLS, with what `tls` (borrowed) shows. Before the first is accepted. */
+void front_use_tls(struct front *front, struct tls *tls);
 
 /* Takes in those who wait to be accepted, closes the listening socket and the idle connections; those with a request
  * under way get its answer with "Connection: close", and those who have asked nothing yet get a moment to do so.

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "redis_server")
+pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "certificates", "redis_server")
 
 from gateway import Gateway  # noqa: E402
 from redis_server import Redis, RedisCluster  # noqa: E402

@@ -270,6 +270,8 @@ class Gateway:
         for name, values in clients.items():
             self.key_of.setdefault(name, make_key())
             sections[f"client {name}"] = {"key": digest(self.key_of[name])} | values
+            if values.get("key", "") is None:
+                del sections[f"client {name}"]["key"], self.key_of[name]
         lines = []
         for section, values in sections.items():
             lines.append(f"[{section}]")

@@ -9,6 +9,7 @@
 #define NEXGATE_TESTS_CONN_BENCH_H
 
 #include "front/conn_home.h"
+#include "unit/tls_bench.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,12 +37,17 @@ struct bench {
     struct conn_home *home;
     struct handler handler;
     struct front_options options;
+    struct identity identity; /* over TLS */
+    struct tls *tls;          /* NULL: plain */
+    SSL_CTX *client_context;
     char paths[BENCH_LOG_MAX][BENCH_PATH_MAX]; /* as they were served */
     enum exchange_method methods[BENCH_LOG_MAX];
     int64_t came_us[BENCH_LOG_MAX];
     size_t served;
     struct exchange *waiting[BENCH_WAITING_MAX];
     size_t waiting_count;
+    bool has_certificate; /* of the last request */
+    uint8_t certificate[HASH_SHA256_BYTES];
     size_t finished;
     size_t closed;  /* connections that gave their place back */
     size_t drained; /* calls */
@@ -86,6 +92,10 @@ static inline bool bench_start(struct handler *handler, struct exchange *exchang
     memcpy(bench->paths[bench->served], path, sizeof(path));
     bench->methods[bench->served] = exchange->request.method;
     bench->came_us[bench->served++] = exchange->request.came_us;
+    struct slice certificate = exchange->request.certificate;
+    bench->has_certificate = certificate.at != NULL;
+    if (bench->has_certificate)
+        memcpy(bench->certificate, certificate.at, sizeof(bench->certificate));
     exchange->state = bench;
     exchange->on_finish = bench_on_finish;
     if (strncmp(path, "/wait", 5) == 0) {
@@ -146,6 +156,17 @@ static inline struct bench *bench_new(void)
     return bench;
 }
 
+/* The same over TLS. */
+static inline struct bench *bench_new_tls(void)
+{
+    struct bench *bench = bench_new();
+    identity_make(&bench->identity, "server", NULL);
+    bench->tls = identity_serve(&bench->identity, NULL, true);
+    bench->client_context = tls_client_context();
+    conn_home_use_tls(bench->home, bench->tls);
+    return bench;
+}
+
 /* Turns until nothing happens any more, which must come soon: an event that fires again and again is a busy loop. */
 static inline void bench_settle(struct bench *bench)
 {
@@ -164,6 +185,11 @@ static inline void bench_free(struct bench *bench)
     metrics_free(bench->metrics);
     log_free(bench->log);
     clock_free(bench->clock);
+    if (bench->tls != NULL) {
+        tls_free(bench->tls);
+        SSL_CTX_free(bench->client_context);
+        identity_free(&bench->identity);
+    }
     free(bench->big);
     free(bench);
 }
@@ -188,16 +214,45 @@ static inline void bench_answer_first(struct bench *bench)
 /* The client's end of one connection. */
 struct client {
     int descriptor;
+    SSL *ssl;      /* NULL: plain */
     struct buf in; /* all that was read */
     bool ended;    /* the server has shut down, or reset */
+    bool farewell; /* and said so over TLS */
 };
+
+/* The client's end, and the server's side of it, which may have a handshake before it. */
+static inline void client_begin(struct client *client, struct bench *bench, const int pair[2])
+{
+    *client = (struct client){.descriptor = pair[0]};
+    buf_init(&client->in, BENCH_IN_MAX);
+    conn_open(bench->home, pair[1], 7);
+    if (bench->tls == NULL)
+        return;
+    client->ssl = SSL_new(bench->client_context);
+    identity_must(client->ssl != NULL && SSL_set_fd(client->ssl, client->descriptor) == 1);
+}
+
+/* Whether the handshake was done. */
+static inline bool client_shake_hands(struct client *client, struct bench *bench)
+{
+    for (int i = 0; i < 10000; i++) {
+        struct pollfd poll_for = {.fd = client->descriptor, .events = POLLIN};
+        ERR_clear_error();
+        int result = SSL_connect(client->ssl);
+        bool blocked = result != 1 && SSL_get_error(client->ssl, result) == SSL_ERROR_WANT_READ;
+        bench_settle(bench);
+        if (!blocked)
+            return result == 1;
+        poll(&poll_for, 1, 1); /* over TCP it may take a moment */
+    }
+    return false;
+}
 
 static inline void client_take(struct client *client, struct bench *bench, const int pair[2])
 {
-    client->descriptor = pair[0];
-    client->ended = false;
-    buf_init(&client->in, BENCH_IN_MAX);
-    conn_open(bench->home, pair[1], 7);
+    client_begin(client, bench, pair);
+    if (client->ssl != NULL && !client_shake_hands(client, bench))
+        abort();
 }
 
 static inline void client_open(struct client *client, struct bench *bench)
@@ -246,6 +301,8 @@ static inline void client_wait_for(int descriptor, short events)
 
 static inline void client_close(struct client *client)
 {
+    SSL_free(client->ssl);
+    client->ssl = NULL;
     if (client->descriptor >= 0)
         close(client->descriptor);
     client->descriptor = -1;
@@ -255,7 +312,37 @@ static inline void client_close(struct client *client)
 /* Sends what the other end takes; false when it takes no more. */
 static inline bool client_push(struct client *client, const char *bytes, size_t length)
 {
-    return send(client->descriptor, bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
+    if (client->ssl == NULL)
+        return send(client->descriptor, bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
+    ERR_clear_error();
+    return length == 0 || SSL_write(client->ssl, bytes, (int)length) == (int)length;
+}
+
+/* It has nothing more to send. */
+static inline void client_half_close(struct client *client)
+{
+    if (client->ssl != NULL)
+        (void)SSL_shutdown(client->ssl);
+    shutdown(client->descriptor, SHUT_WR);
+}
+
+/* Bytes read; 0 when nothing is there, or nothing will come any more. */
+static inline size_t client_receive(struct client *client, char *bytes, size_t size)
+{
+    if (client->ssl == NULL) {
+        ssize_t got = recv(client->descriptor, bytes, size, 0);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            client->ended = true;
+        return got > 0 ? (size_t)got : 0;
+    }
+    ERR_clear_error();
+    int got = SSL_read(client->ssl, bytes, (int)size);
+    int error = got > 0 ? SSL_ERROR_NONE : SSL_get_error(client->ssl, got);
+    if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ)
+        client->ended = true;
+    if (error == SSL_ERROR_ZERO_RETURN)
+        client->farewell = true;
+    return got > 0 ? (size_t)got : 0;
 }
 
 /* Reads what is there, `most` bytes of it. */
@@ -265,12 +352,10 @@ static inline size_t client_read(struct client *client, size_t most)
     char bytes[16 * 1024];
     while (client->in.length - before < most) {
         size_t wanted = most - (client->in.length - before);
-        ssize_t got = recv(client->descriptor, bytes, wanted < sizeof(bytes) ? wanted : sizeof(bytes), 0);
-        if (got == 0 || (got < 0 && errno != EAGAIN))
-            client->ended = true;
-        if (got <= 0)
+        size_t got = client_receive(client, bytes, wanted < sizeof(bytes) ? wanted : sizeof(bytes));
+        if (got == 0)
             break;
-        buf_add(&client->in, slice_make(bytes, (size_t)got));
+        buf_add(&client->in, slice_make(bytes, got));
     }
     return client->in.length - before;
 }

@@ -99,7 +99,9 @@ static void reads_every_way(void **state)
     for (size_t i = 0; i < 2 * sizeof(ROWS) / sizeof(ROWS[0]); i++) {
         const struct row *row = &ROWS[i % (sizeof(ROWS) / sizeof(ROWS[0]))];
         struct client *client;
-        enum auth_verdict verdict = auth_check(fixture->auth, field(row->authorization), field(row->api_key), &client);
+        enum auth_verdict verdict =
+            auth_check(fixture->auth,
+                       &(struct auth_credentials){field(row->authorization), field(row->api_key), {NULL, 0}}, &client);
         const char *name = client != NULL ? client->name.at : NULL;
         bool right = row->client == NULL ? name == NULL : name != NULL && strcmp(name, row->client) == 0;
         if (verdict != row->verdict || !right)
@@ -113,11 +115,17 @@ static void long_keys_are_refused(void **state)
     static char text[100000];
     struct client *client;
     memset(text, 'A', sizeof(text) - 1);
-    assert_int_equal(auth_check(fixture->auth, slice_make(NULL, 0), slice_of(text), &client), AUTH_INVALID);
+    assert_int_equal(
+        auth_check(fixture->auth, &(struct auth_credentials){slice_make(NULL, 0), slice_of(text), {NULL, 0}}, &client),
+        AUTH_INVALID);
     memcpy(text, "Bearer ", 7);
-    assert_int_equal(auth_check(fixture->auth, slice_of(text), slice_make(NULL, 0), &client), AUTH_INVALID);
+    assert_int_equal(
+        auth_check(fixture->auth, &(struct auth_credentials){slice_of(text), slice_make(NULL, 0), {NULL, 0}}, &client),
+        AUTH_INVALID);
     memcpy(text, "Basic  ", 7);
-    assert_int_equal(auth_check(fixture->auth, slice_of(text), slice_make(NULL, 0), &client), AUTH_INVALID);
+    assert_int_equal(
+        auth_check(fixture->auth, &(struct auth_credentials){slice_of(text), slice_make(NULL, 0), {NULL, 0}}, &client),
+        AUTH_INVALID);
 }
 
 static void made_keys_are_found_by_their_digest(void **state)
@@ -135,12 +143,66 @@ static void made_keys_are_found_by_their_digest(void **state)
     assert_true(roster_add(fixture->roster, slice_of("new"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
                            &policy, why, sizeof(why)));
     struct client *client;
-    assert_int_equal(auth_check(fixture->auth, slice_make(NULL, 0), buf_slice(&key), &client), AUTH_KNOWN);
+    assert_int_equal(
+        auth_check(fixture->auth, &(struct auth_credentials){slice_make(NULL, 0), buf_slice(&key), {NULL, 0}}, &client),
+        AUTH_KNOWN);
     assert_string_equal(client->name.at, "new");
     assert_false(roster_add(fixture->roster, slice_of("thief"), (const uint8_t(*)[HASH_SHA256_BYTES])digest, 1, &scope,
                             &policy, why, sizeof(why)));
     assert_false(roster_add(fixture->roster, slice_of("new"), NULL, 0, &scope, &policy, why, sizeof(why)));
     buf_free(&key);
+}
+
+/* A certificate names a client or nobody, and what is shown beside it must name the same one. */
+static void certificates_name_clients(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *authorization, *api_key, *certificate; /* NULL: none */
+        enum auth_verdict verdict;
+        const char *client;
+    } CASES[] = {
+        {NULL, NULL, "billing-cert", AUTH_KNOWN, "billing"},
+        {NULL, NULL, "billing-cert-2", AUTH_KNOWN, "billing"},
+        {NULL, NULL, "portal-cert", AUTH_KNOWN, "portal"},
+        {NULL, NULL, "nobody's", AUTH_MISSING, NULL},
+        {NULL, "billing-key", "nobody's", AUTH_KNOWN, "billing"},
+        {"Bearer billing-key", NULL, "billing-cert", AUTH_KNOWN, "billing"},
+        {"Bearer billing-key", "billing-key-2", "billing-cert", AUTH_KNOWN, "billing"},
+        {"Bearer billing-key", NULL, "portal-cert", AUTH_INVALID, NULL},
+        {NULL, "portal-key-2", "billing-cert", AUTH_INVALID, NULL},
+        {"Bearer nobody", NULL, "billing-cert", AUTH_INVALID, NULL},
+        {"Digest x", NULL, "billing-cert", AUTH_INVALID, NULL},
+        {NULL, "", "billing-cert", AUTH_INVALID, NULL},
+        {NULL, "billing-cert", NULL, AUTH_INVALID, NULL}, /* a certificate is public: it is no key */
+        {"Bearer billing-cert", NULL, NULL, AUTH_INVALID, NULL},
+        {NULL, NULL, "billing-key", AUTH_MISSING, NULL}, /* nor is a key a certificate */
+    };
+    static const char *const OWNED[][2] = {
+        {"billing", "billing-cert"}, {"billing", "billing-cert-2"}, {"portal", "portal-cert"}};
+    char why[128] = "";
+    uint8_t digest[HASH_SHA256_BYTES];
+    assert_false(roster_has_certificates(fixture->roster));
+    for (size_t i = 0; i < 3; i++) {
+        hash_sha256(slice_of(OWNED[i][1]), digest);
+        assert_true(roster_add_certificate(fixture->roster, slice_of(OWNED[i][0]), digest, why, sizeof(why)));
+        assert_true(roster_add_certificate(fixture->roster, slice_of(OWNED[i][0]), digest, why, sizeof(why)));
+    }
+    assert_true(roster_has_certificates(fixture->roster));
+    assert_false(roster_add_certificate(fixture->roster, slice_of("billing"), digest, why, sizeof(why)));
+    assert_string_equal(why, "the certificate belongs to client portal already");
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        struct client *client;
+        struct auth_credentials shown = {field(CASES[i].authorization), field(CASES[i].api_key), {NULL, 0}};
+        if (CASES[i].certificate != NULL) {
+            hash_sha256(slice_of(CASES[i].certificate), digest);
+            shown.certificate = slice_make((const char *)digest, sizeof(digest));
+        }
+        enum auth_verdict verdict = auth_check(fixture->auth, &shown, &client);
+        const char *name = client != NULL ? client->name.at : "nobody";
+        if (verdict != CASES[i].verdict || strcmp(name, CASES[i].client != NULL ? CASES[i].client : "nobody") != 0)
+            fail_msg("case %zu: verdict %d, client %s", i, verdict, name);
+    }
 }
 
 static void locations_are_sorted(void **state)
@@ -164,6 +226,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_every_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_keys_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(made_keys_are_found_by_their_digest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(certificates_name_clients, set_up, tear_down),
         cmocka_unit_test_setup_teardown(locations_are_sorted, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
