@@ -110,8 +110,10 @@ bool redis_slots_redirection(const struct redisReply *error, const char *asked, 
     int64_t number, port;
     if (!redis_wire_is_error(error, "MOVED") && !redis_wire_is_error(error, "ASK"))
         return false;
-    if (!slice_cut(&rest, ' ', &word) || !slice_cut(&rest, ' ', &word) || !units_integer(word, &number) || number < 0 ||
-        number >= REDIS_SLOTS || !slice_cut(&rest, ' ', &word))
+    if (!slice_cut(&rest, ' ', &word)) /* MOVED or ASK itself */
+        return false;
+    if (!slice_cut(&rest, ' ', &word) || !units_integer(word, &number) || number < 0 || number >= REDIS_SLOTS ||
+        !slice_cut(&rest, ' ', &word))
         return false;
     size_t colon = word.length; /* the last one: an IPv6 address has others */
     while (colon > 0 && word.at[colon - 1] != ':')
