@@ -166,11 +166,6 @@ static bool check_redis_url(const char *text, const char *name, struct redis_url
         settings_complain(place, "redis", name, why);
         return false;
     }
-    if (url->kind == REDIS_SENTINEL) {
-        settings_complain(place, "redis", name,
-                          "sentinels are not known to this version: single servers and clusters only");
-        return false;
-    }
     return true;
 }
 

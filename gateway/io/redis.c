@@ -5,6 +5,7 @@
 #include "io/redis.h"
 
 #include "io/redis_cluster.h"
+#include "io/redis_sentinel.h"
 #include "io/redis_single.h"
 #include "io/redis_slots.h"
 #include "io/redis_wire.h"
@@ -324,14 +325,27 @@ static bool is_there(const struct redis *redis)
     return !carrier->is_closed && carrier->op_count < REDIS_CALLS_MAX && carrier->route->is_there(carrier->route);
 }
 
+static struct redis_route *route_new(const struct redis_route_parts *parts)
+{
+    switch (parts->options.url->kind) {
+    case REDIS_CLUSTER:
+        return redis_cluster_new(parts);
+    case REDIS_SENTINEL:
+        return redis_sentinel_new(parts);
+    case REDIS_SINGLE:
+    case REDIS_UNIX:
+        break;
+    }
+    return redis_single_new(parts);
+}
+
 struct redis *redis_new(struct loop *loop, const struct redis_options *options, struct log *log,
                         struct counters *counters)
 {
     struct redis_carrier *carrier = mem_new(sizeof(*carrier));
     carrier->redis = (struct redis){start, cancel, is_there};
     carrier->parts = (struct redis_route_parts){loop, *options, log, counters};
-    bool is_cluster = options->url->kind == REDIS_CLUSTER;
-    carrier->route = is_cluster ? redis_cluster_new(&carrier->parts) : redis_single_new(&carrier->parts);
+    carrier->route = route_new(&carrier->parts);
     return &carrier->redis;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A feed: a node of its own that subscribes as soon as it is up, and whose confirmations are counted. Knows nothing of
- * what is said. */
+/* A feed: a node of its own that subscribes as soon as it is up, and whose confirmations are counted. Behind sentinels
+ * it is with the master and with nobody else: while there is none, it is down. Knows nothing of what is said. */
 #include "io/redis_feed.h"
 
 #include "base/random.h"
 #include "io/redis.h"
+#include "io/redis_master.h"
 #include "io/redis_node.h"
 #include "io/redis_wire.h"
 
@@ -19,8 +20,9 @@ struct redis_feed {
     struct loop *loop;
     struct redis_feed_events events;
     struct redis_options options;
-    struct redis_node *node;
-    size_t host; /* of the URL's: in a cluster any node does, as all of them hear what one is told */
+    struct redis_master *master; /* behind sentinels; else NULL */
+    struct redis_node *node;     /* NULL: there is no master now */
+    size_t host;                 /* of the URL's: in a cluster any node does, as all of them hear what one is told */
     struct timer move;
     struct random random;
     struct log *log;
@@ -40,7 +42,7 @@ static void set_up(struct redis_feed *feed, bool up)
     feed->events.on_link(feed->events.context, up);
 }
 
-static void connect_node(struct redis_feed *feed);
+static void connect_next(struct redis_feed *feed);
 
 static void on_change(void *context, struct redis_node *node)
 {
@@ -53,7 +55,7 @@ static void on_change(void *context, struct redis_node *node)
         return;
     }
     set_up(feed, false);
-    if (!redis_node_is_there(node) && feed->options.url->host_count > 1)
+    if (!redis_node_is_there(node) && feed->options.url->kind == REDIS_CLUSTER)
         timer_start(feed->loop, &feed->move,
                     loop_now(feed->loop) + random_between(&feed->random, MOVE_US / 2, MOVE_US));
 }
@@ -66,7 +68,16 @@ static void on_move(struct timer *timer)
         return;
     redis_node_free(feed->node);
     feed->host = (feed->host + 1) % feed->options.url->host_count;
-    connect_node(feed);
+    connect_next(feed);
+}
+
+static void disconnect(struct redis_feed *feed)
+{
+    feed->confirmed = 0;
+    timer_stop(feed->loop, &feed->deadline);
+    redis_node_free(feed->node);
+    feed->node = NULL;
+    set_up(feed, false);
 }
 
 static void on_confirmed(struct redis_feed *feed)
@@ -107,12 +118,13 @@ static void write_subscribe(struct redis_feed *feed, const struct slice *channel
     feed->channel_count = count;
 }
 
-static void connect_node(struct redis_feed *feed)
+/* `port` 0: a path. */
+static void connect_node(struct redis_feed *feed, const char *host, int port)
 {
     const struct redis_url *url = feed->options.url;
     const struct redis_node_options node = {
-        .host = url->kind == REDIS_UNIX ? url->path : url->hosts[feed->host].name,
-        .port = url->kind == REDIS_UNIX ? 0 : url->hosts[feed->host].port,
+        .host = host,
+        .port = port,
         .user = url->user,
         .password = url->password,
         .database = url->database,
@@ -124,6 +136,35 @@ static void connect_node(struct redis_feed *feed)
         .context = feed,
     };
     feed->node = redis_node_new(feed->loop, &node);
+}
+
+static void connect_next(struct redis_feed *feed)
+{
+    const struct redis_url *url = feed->options.url;
+    if (url->kind == REDIS_UNIX)
+        connect_node(feed, url->path, 0);
+    else
+        connect_node(feed, url->hosts[feed->host].name, url->hosts[feed->host].port);
+}
+
+static void on_master(void *context)
+{
+    struct redis_feed *feed = context;
+    const struct redis_node *master = redis_master_node(feed->master);
+    if (feed->node != NULL)
+        disconnect(feed);
+    if (master != NULL)
+        connect_node(feed, redis_node_host(master), redis_node_port(master));
+}
+
+static void begin(struct redis_feed *feed)
+{
+    const struct redis_master_options options = {
+        .redis = &feed->options, .log = feed->log, .on_change = on_master, .context = feed};
+    if (feed->options.url->kind == REDIS_SENTINEL)
+        feed->master = redis_master_new(feed->loop, &options);
+    else
+        connect_next(feed);
 }
 
 struct redis_feed *redis_feed_new(struct loop *loop, const struct redis_options *options, const struct slice *channels,
@@ -139,15 +180,17 @@ struct redis_feed *redis_feed_new(struct loop *loop, const struct redis_options 
     feed->move.on_timer = on_move;
     random_init(&feed->random, 0);
     write_subscribe(feed, channels, channel_count);
-    connect_node(feed);
+    begin(feed);
     return feed;
 }
+
 void redis_feed_free(struct redis_feed *feed)
 {
     if (feed == NULL)
         return;
     timer_stop(feed->loop, &feed->deadline);
     timer_stop(feed->loop, &feed->move);
+    redis_master_free(feed->master);
     redis_node_free(feed->node);
     buf_free(&feed->subscribe);
     mem_free(feed);

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "io/redis_breaker.h"
+#include "io/redis_queue.h"
 #include "io/redis_wire.h"
 #include "io/resolver.h"
 
@@ -39,8 +40,7 @@ struct redis_node {
     struct redis_link *link;
     bool attempting;
 
-    struct redis_request *waiting, *waiting_last; /* while trying */
-    size_t waiting_count;
+    struct redis_queue waiting; /* while trying */
 
     struct timer heartbeat, heartbeat_deadline;
     struct redis_request ping;
@@ -74,54 +74,18 @@ static void set_state(struct redis_node *node, enum state state)
 
 /* Requests that wait */
 
-static void unlink_waiting(struct redis_node *node, struct redis_request *request)
-{
-    if (request->previous != NULL)
-        request->previous->next = request->next;
-    else
-        node->waiting = request->next;
-    if (request->next != NULL)
-        request->next->previous = request->previous;
-    else
-        node->waiting_last = request->previous;
-    request->is_waiting = false;
-    node->waiting_count--;
-}
-
-static void wait(struct redis_node *node, struct redis_request *request)
-{
-    request->is_waiting = true;
-    request->maybe_done = false;
-    request->next = NULL;
-    request->previous = node->waiting_last;
-    if (node->waiting_last != NULL)
-        node->waiting_last->next = request;
-    else
-        node->waiting = request;
-    node->waiting_last = request;
-    node->waiting_count++;
-}
-
-static struct redis_request *take_waiting(struct redis_node *node)
-{
-    struct redis_request *request = node->waiting;
-    if (request != NULL)
-        unlink_waiting(node, request);
-    return request;
-}
-
 /* Whoever is told may ask again, and is refused then. */
 static void refuse_waiting(struct redis_node *node)
 {
     struct redis_request *request;
-    while (!node->is_freed && (request = take_waiting(node)) != NULL)
+    while (!node->is_freed && (request = redis_queue_take(&node->waiting)) != NULL)
         request->on_reply(request, NULL);
 }
 
 static void send_waiting(struct redis_node *node)
 {
     struct redis_request *request;
-    while (node->state == UP && (request = take_waiting(node)) != NULL) {
+    while (node->state == UP && (request = redis_queue_take(&node->waiting)) != NULL) {
         if (!redis_link_send(node->link, request))
             request->on_reply(request, NULL);
     }
@@ -421,7 +385,7 @@ bool redis_node_is_up(const struct redis_node *node)
 
 bool redis_node_is_idle(const struct redis_node *node)
 {
-    return node->waiting == NULL && (node->link == NULL || redis_link_under_way(node->link) == 0);
+    return node->waiting.count == 0 && (node->link == NULL || redis_link_under_way(node->link) == 0);
 }
 
 bool redis_node_is_there(const struct redis_node *node)
@@ -434,8 +398,8 @@ bool redis_node_send(struct redis_node *node, struct redis_request *request)
     bool sent = false;
     if (node->state == UP) {
         sent = redis_link_send(node->link, request);
-    } else if (node->state == TRYING && node->waiting_count < REDIS_WAITING_MAX) {
-        wait(node, request);
+    } else if (node->state == TRYING && node->waiting.count < REDIS_WAITING_MAX) {
+        redis_queue_add(&node->waiting, request);
         sent = true;
     }
     request->node = sent ? node : NULL;
@@ -446,7 +410,7 @@ void redis_node_forget(struct redis_node *node, struct redis_request *request)
 {
     assert(request->node == node);
     if (request->is_waiting)
-        unlink_waiting(node, request);
+        redis_queue_remove(&node->waiting, request);
     else
         redis_link_forget(node->link, request);
     request->node = NULL;

@@ -52,10 +52,21 @@ static bool copy_host(struct slice host, const char *asked, char out[REDIS_HOST_
     return true;
 }
 
+bool redis_place_make(struct slice host, int64_t port, const char *asked, struct redis_place *place)
+{
+    place->port = (int)port;
+    return port > 0 && port <= PORT_MAX && copy_host(host, asked, place->host);
+}
+
+bool redis_place_equal(const struct redis_place *one, const struct redis_place *other)
+{
+    return one->port == other->port && strcmp(one->host, other->host) == 0;
+}
+
 static uint16_t find_place(struct redis_slots *slots, const struct redis_place *place)
 {
     for (size_t i = 0; i < slots->place_count; i++) {
-        if (slots->places[i].port == place->port && strcmp(slots->places[i].host, place->host) == 0)
+        if (redis_place_equal(&slots->places[i], place))
             return (uint16_t)i;
     }
     if (slots->place_count == REDIS_CLUSTER_NODES_MAX)
@@ -69,9 +80,7 @@ static bool read_place(const struct redisReply *reply, const char *asked, struct
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2 || reply->element[1]->type != REDIS_REPLY_INTEGER)
         return false;
-    long long port = reply->element[1]->integer;
-    place->port = (int)port;
-    return port > 0 && port <= PORT_MAX && copy_host(redis_wire_text(reply->element[0]), asked, place->host);
+    return redis_place_make(redis_wire_text(reply->element[0]), reply->element[1]->integer, asked, place);
 }
 
 /* [first, last, master, replica…] */
@@ -118,10 +127,8 @@ bool redis_slots_redirection(const struct redisReply *error, const char *asked, 
     size_t colon = word.length; /* the last one: an IPv6 address has others */
     while (colon > 0 && word.at[colon - 1] != ':')
         colon--;
-    if (colon == 0 || !units_integer(slice_make(word.at + colon, word.length - colon), &port) || port < 1 ||
-        port > PORT_MAX)
+    if (colon == 0 || !units_integer(slice_make(word.at + colon, word.length - colon), &port))
         return false;
     *slot = (int)number;
-    place->port = (int)port;
-    return copy_host(slice_make(word.at, colon - 1), asked, place->host);
+    return redis_place_make(slice_make(word.at, colon - 1), port, asked, place);
 }

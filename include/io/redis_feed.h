@@ -17,7 +17,7 @@ struct redis_feed_events {
     void (*on_message)(void *context, struct slice channel, struct slice message);
 
     /* True: subscribed, nothing said from now on is missed. False: the link is down, and things are missed. In a
-     * cluster: to the node that was subscribed at. Starts as false. */
+     * cluster: to the node that was subscribed at; behind sentinels: to the master. Starts as false. */
     void (*on_link)(void *context, bool up);
     void *context;
 };

@@ -22,6 +22,11 @@ struct redis_place {
     int port;
 };
 
+/* Names the place. An empty host, or "?", means `asked`. False when that is no host, or no port. */
+bool redis_place_make(struct slice host, int64_t port, const char *asked, struct redis_place *place) MUST_CHECK;
+
+bool redis_place_equal(const struct redis_place *one, const struct redis_place *other);
+
 /* Who serves what: a master for each slot. */
 struct redis_slots {
     struct redis_place places[REDIS_CLUSTER_NODES_MAX];

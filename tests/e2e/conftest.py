@@ -7,10 +7,10 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "certificates", "redis_server")
+pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "certificates", "redis_server", "redis_load")
 
 from gateway import Gateway  # noqa: E402
-from redis_server import Redis, RedisCluster  # noqa: E402
+from redis_server import Redis, RedisCluster, SentinelFleet  # noqa: E402
 from simulator import Simulator  # noqa: E402
 
 
@@ -38,6 +38,9 @@ class Workshop:
 
     def redis_cluster(self, **options):
         return self._keep(RedisCluster(self._folders.mktemp, **options)).start()
+
+    def redis_sentinels(self):
+        return self._keep(SentinelFleet(self._folders.mktemp)).start()
 
     def close(self):
         failure = None

@@ -235,3 +235,70 @@ class RedisCluster:
     def close(self):
         for node in self.nodes:
             node.close()
+
+
+class Sentinel(Redis):
+    program = "redis-sentinel"
+
+    def __init__(self, folder, monitored):
+        super().__init__(folder)
+        name = SentinelFleet.NAME
+        self.options = {setting: self.options[setting] for setting in ("port", "bind", "dir", "logfile", "loglevel", "daemonize")}
+        self.options |= {
+            "sentinel monitor": f"{name} 127.0.0.1 {monitored.port} 2",
+            "sentinel down-after-milliseconds": f"{name} 2000",
+            "sentinel failover-timeout": f"{name} 3000",
+        }
+
+    def facts(self):
+        """What it knows of the master: {name: text}."""
+        words = [word.decode() for word in self("SENTINEL", "MASTER", SentinelFleet.NAME)]
+        return dict(zip(words[::2], words[1::2]))
+
+
+class SentinelFleet:
+    """A master with two replicas, and three sentinels that watch it."""
+
+    NAME = "mine"
+
+    def __init__(self, make_folder):
+        self.servers = [Redis(make_folder("redis"), options={"repl-diskless-sync-delay": 0})]
+        for _ in range(2):
+            options = {"repl-diskless-sync-delay": 0, "replicaof": f"127.0.0.1 {self.servers[0].port}"}
+            self.servers.append(Redis(make_folder("redis"), options=options))
+        self.sentinels = [Sentinel(make_folder("sentinel"), self.servers[0]) for _ in range(3)]
+        self.url = f"redis+sentinel://{','.join(f'127.0.0.1:{one.port}' for one in self.sentinels)}/{self.NAME}"
+
+    def start(self):
+        for one in self.servers + self.sentinels:
+            one.start()
+        wait_until(self.is_well, "the sentinels to know each other and all servers")
+        return self
+
+    def is_well(self):
+        """All sentinels know all, and name the same master, which has its replicas in step."""
+        for sentinel in self.sentinels:
+            facts = sentinel.facts()
+            if (facts["num-other-sentinels"], facts["num-slaves"], facts["flags"]) != ("2", "2", "master"):
+                return False
+        master = self.master()
+        return master is not None and all(server is master or server("ROLE")[3] == b"connected" for server in self.servers)
+
+    def master(self):
+        """The server that all sentinels name; None: they do not agree."""
+        ports = {sentinel.facts()["port"] for sentinel in self.sentinels}
+        found = [server for server in self.servers if {str(server.port)} == ports]
+        return found[0] if found else None
+
+    def switch(self):
+        """Another server is made the master, while the one of now is well."""
+        def accepted():
+            try:
+                return self.sentinels[0]("SENTINEL", "FAILOVER", self.NAME) == "OK"
+            except RedisError:  # INPROG: the last one is not over; NOGOODSLAVE: nobody is in step yet
+                return False
+        wait_until(accepted, "a switch that the sentinel accepts")
+
+    def close(self):
+        for one in self.sentinels + self.servers:
+            one.close()

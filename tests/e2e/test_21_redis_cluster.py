@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A cluster of real servers: what is asked finds its node, whoever serves the slot now."""
+"""A cluster of real servers: what is asked finds its node, whoever serves the slot now, and gateways are one fleet through it."""
 
+import contextlib
+import secrets
 import threading
+import time
 
 import pytest
 
+from gateway import SEARCH
+from redis_load import Load, check_together, pages
 from simulator import wait_until
 
 WORKERS = 2
@@ -22,40 +27,6 @@ def start(workshop, cluster):
     wait_until(lambda: gateway.metrics()['nexgate_redis_connections{state="up"}'] >= (WORKERS + 1) * len(cluster.masters),
                "the connections to all masters")
     return gateway
-
-
-def pages(gateway, count=30):
-    return [gateway.search(f"page={page + 1}&size=25&WebHook_Name=n{page}") for page in range(count)]
-
-
-class Load:
-    """Searches without a pause, and every answer that was not what it must be."""
-
-    def __init__(self, gateway):
-        self.wrong, self.right = [], 0
-        self._gateway, self._stop = gateway, threading.Event()
-        self._expected = [answer.body for answer in pages(gateway)]
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self):
-        while not self._stop.is_set():
-            for answer, expected in zip(pages(self._gateway), self._expected):
-                if answer.status == 200 and answer.body == expected:
-                    self.right += 1
-                else:
-                    self.wrong.append((answer.status, answer.body[:200]))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-    def wait_more(self, count=60):
-        goal = self.right + count
-        wait_until(lambda: self.right >= goal or self.wrong, "more answers")
 
 
 def test_windows_are_spread_over_the_masters(workshop, cluster):
@@ -91,6 +62,111 @@ def test_slots_move_under_load(workshop, cluster):
     assert not any(failures.values()), failures
 
 
+def fleet(workshop, cluster, count=2, **quota):
+    """Gateways that share all, and nothing with those of other tests."""
+    simulator, key = workshop.simulator(records=1000), secrets.token_hex(32)
+    settings = {"server.workers": 1, "redis.url": cluster.url, "redis.timeout": "2s", "redis.token_key": key,
+                "redis.prefix": f"{secrets.token_hex(8)}:"}
+    made = []
+    for _ in range(count):
+        gateway = workshop.gateway(simulator, settings, {"gamma": quota})
+        gateway.secrets.append(key)
+        wait_until(lambda: gateway.metrics()['nexgate_redis_connections{state="up"}'] >= 2 * len(cluster.masters), "all masters")
+        wait_until(lambda: gateway.metrics()["nexgate_shared_link"] == 1, "the channel to be heard")
+        made.append(gateway)
+    wait_until(lambda: any(node("KEYS", settings["redis.prefix"] + "{gateways}:live") and
+                           node("ZCARD", settings["redis.prefix"] + "{gateways}:live") == count for node in cluster.serving()),
+               "the gateways to register")
+    return made
+
+
+def test_gateways_are_one_fleet_in_a_cluster(workshop, cluster):
+    """What takes several keys in one script, or keys that nobody chose, would be refused by a cluster (CROSSSLOT)."""
+    one, other = fleet(workshop, cluster, rate="1/h", burst=40)
+    simulator = one.simulator
+    simulator.faults({"kind": "search", "action": {"hold": "before"}})
+    with contextlib.ExitStack() as stack:
+        asked = []
+        for gateway in (one, other):
+            connection = stack.enter_context(gateway.connect())
+            connection.send(connection.message(SEARCH, fields=gateway.fields()))
+            asked.append(connection)
+        simulator.wait_held(1)
+        wait_until(lambda: sum(gateway.metrics()['nexgate_fleet_flights_total{part="followed"}'] for gateway in (one, other)) == 1,
+                   "the other gateway to follow")
+        simulator.faults()
+        simulator.release()
+        answers = [connection.answer() for connection in asked]
+    assert {answer.status for answer in answers} == {200} and answers[0].body == answers[1].body
+    assert (simulator.counters()["searches"], simulator.counters()["logins"]) == (1, 1)
+    check_together(one, other, "size=7&page=2")
+    statuses = [gateway.search(client="gamma").status for gateway in (one, other, one, other) for _ in range(30)]
+    assert 20 <= statuses.count(200) <= 40
+    for gateway in (one, other):
+        failures = {name: count for name, count in gateway.metrics().items() if name.startswith("nexgate_redis_failures_total")}
+        assert not any(failures.values()), failures
+        assert not gateway.logged("redis is away")
+
+
+class Flood:
+    """Asks in a thread of its own and counts what is let through."""
+
+    def __init__(self, gateway):
+        self.admitted, self.others, self._over = 0, set(), threading.Event()
+        self._gateway = gateway
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        with self._gateway.connect() as connection:
+            while not self._over.is_set():
+                for answer in connection.pipeline([SEARCH] * 20, self._gateway.fields("gamma")):
+                    self.admitted += answer.status == 200
+                    self.others |= {answer.status} - {200, 429}
+
+    def stop(self):
+        self._over.set()
+        self._thread.join()
+
+
+def test_a_quota_whose_master_dies_is_bounded(workshop, cluster):
+    """What a failover may lose is a burst, and the leases of that moment; alone, each has its share of the limit."""
+    rate, burst = 50, 50
+    gateways = fleet(workshop, cluster, rate=f"{rate}/s", burst=burst)
+    for gateway in gateways:
+        assert gateway.search().status == 200
+    began = time.monotonic()
+    floods = [Flood(gateway) for gateway in gateways]
+    wait_until(lambda: all(flood.admitted > 0 for flood in floods), "requests to be let through")
+    victim, = [node for node in cluster.serving() if node("KEYS", "*:quota:{gamma}:*")]
+    victim.kill()
+    wait_until(lambda: len(cluster.serving()) == len(cluster.masters) and cluster.is_well(), "a replica to take over")
+    leases = [gateway.metrics()["nexgate_quota_leases_total"] for gateway in gateways]
+    wait_until(lambda: all(gateway.metrics()["nexgate_quota_leases_total"] >= before + 3 for gateway, before in
+                           zip(gateways, leases)), "the new master to count")
+    for flood in floods:
+        flood.stop()
+    seconds = time.monotonic() - began
+    assert sum(flood.admitted for flood in floods) <= rate * seconds + 3 * burst
+    assert not floods[0].others and not floods[1].others
+    victim.start()  # as a replica
+    wait_until(cluster.is_well, "the cluster to be well again")
+
+
+def test_the_feed_moves_when_its_node_dies(workshop, cluster):
+    one, other = fleet(workshop, cluster)
+    first = cluster.masters[0]  # which the URL names first, so the feeds begin there
+    channel, = first("PUBSUB", "CHANNELS", "*:bus")
+    assert first("PUBSUB", "NUMSUB", channel) == [channel, 2]
+    first.kill()
+    wait_until(lambda: len(cluster.serving()) == len(cluster.masters) and cluster.is_well(), "a replica to take over")
+    for gateway in (one, other):
+        wait_until(lambda: gateway.metrics()["nexgate_shared_link"] == 1, "the channel to be heard elsewhere")
+    check_together(one, other, "size=9&page=3")
+    first.start()
+    wait_until(cluster.is_well, "the cluster to be well again")
+
+
 def test_a_master_dies_under_load(workshop, cluster):
     gateway = start(workshop, cluster)
     with Load(gateway) as load:
@@ -99,11 +175,5 @@ def test_a_master_dies_under_load(workshop, cluster):
         victim.kill()
         wait_until(lambda: len(cluster.serving()) == 3 and cluster.is_well(), "a replica to take over")
         load.wait_more()
-
-        def healed():
-            """No search fails to reach Redis any more."""
-            before = gateway.metrics()['nexgate_redis_failures_total{reason="away"}']
-            load.wait_more()
-            return gateway.metrics()['nexgate_redis_failures_total{reason="away"}'] == before
-        wait_until(healed, "the gateway to find the new master")
+        wait_until(load.reaches_redis, "the gateway to find the new master")
     assert not load.wrong
