@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The yardstick: the least a server can do. One thread, one epoll loop, one recv and one writev per request, the same
- * bytes for everybody, nothing parsed but the end of the head. usage: bare_epoll PORT FILE [once]
- * FILE holds the whole response; with `once` each connection ends after its first answer. */
+ * bytes for everybody, nothing parsed but the end of the head. usage: bare_epoll PORT FILE
+ * [once|twice] FILE holds the whole response; with `once` each connection ends after its first answer; with `twice` a
+ * second process does the same on a listener of its own. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -44,6 +47,7 @@ static int listen_on(const char *port)
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     int one = 1;
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
     if (bind(descriptor, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(descriptor, 4096) != 0) {
         perror("listen");
         exit(1);
@@ -81,10 +85,13 @@ static bool serve(int descriptor, bool once)
 int main(int argc, char **argv)
 {
     if (argc != 3 && argc != 4) {
-        fprintf(stderr, "usage: bare_epoll PORT FILE [once]\n");
+        fprintf(stderr, "usage: bare_epoll PORT FILE [once|twice]\n");
         return 2;
     }
     load(argv[2]);
+    bool once = argc == 4 && strcmp(argv[3], "once") == 0;
+    if (argc == 4 && strcmp(argv[3], "twice") == 0 && fork() == 0)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
     int listener = listen_on(argv[1]);
     int epoll = epoll_create1(0);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
@@ -96,7 +103,7 @@ int main(int argc, char **argv)
             int descriptor = events[i].data.fd;
             if (descriptor == listener)
                 accept_all(listener, epoll);
-            else if (!serve(descriptor, argc == 4))
+            else if (!serve(descriptor, once))
                 close(descriptor);
         }
     }

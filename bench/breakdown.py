@@ -31,10 +31,10 @@ def main():
     parser.add_argument("workload", choices=check.WORKLOADS)
     parser.add_argument("--lines", type=int, default=40)
     options = parser.parse_args()
-    asks, few, many = check.WORKLOADS[options.workload]
+    asks, few, many, settings_of = check.WORKLOADS[options.workload]
     with tempfile.TemporaryDirectory() as name:
         outs = {count: pathlib.Path(name) / str(count) for count in (few, many)}
-        total = sum(sign * check.run(pathlib.Path(name), asks, count, outs[count]) for sign, count in ((-1, few), (1, many)))
+        total = sum(sign * check.run(pathlib.Path(name), asks, settings_of, count, outs[count]) for sign, count in ((-1, few), (1, many)))
         before, after = functions(outs[few]), functions(outs[many])
     costs = {name: (cost - before.get(name, 0)) / (many - few) for name, cost in after.items()}
     total /= many - few

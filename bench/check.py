@@ -4,6 +4,7 @@
 and with many requests on one connection; the difference belongs to the requests alone."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -41,11 +42,30 @@ def miss(port):
     yield from ((path, ()) for path, _ in questions.distinct(MANY_MISSES + 1))
 
 
+@contextlib.contextmanager
+def nothing(_):
+    yield ""
+
+
+@contextlib.contextmanager
+def redis(folder):
+    with servers.redis(folder) as store:
+        yield f"memory = 0kb\n[redis]\nurl = redis://127.0.0.1:{store.port}\ntimeout = 10s"
+
+
+@contextlib.contextmanager
+def logging(_):
+    yield "[log]\naccess = all"
+
+
+# What is asked, how often at the least and at the most, and who gives further settings.
 WORKLOADS = {
-    "memory hit": (hit, FEW, MANY),
-    "differently spelt hit": (spelt, FEW, MANY),
-    "304": (not_modified, FEW, MANY),
-    "miss": (miss, FEW_MISSES, MANY_MISSES),
+    "memory hit": (hit, FEW, MANY, nothing),
+    "memory hit, logged": (hit, FEW, MANY, logging),
+    "differently spelt hit": (spelt, FEW, MANY, nothing),
+    "304": (not_modified, FEW, MANY, nothing),
+    "Redis hit": (hit, FEW, MANY, redis),
+    "miss": (miss, FEW_MISSES, MANY_MISSES, nothing),
 }
 
 
@@ -56,20 +76,23 @@ def preload():
     return os.environ | {"LD_PRELOAD": str(library)}
 
 
-def run(folder, asks, count, out):
+def run(folder, asks, settings_of, count, out):
     """nexgate under callgrind, from its start through `count` requests to its end; all its instructions."""
     wrapper = ["valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"]
-    with servers.upstream(1000) as upstream, servers.nexgate(folder, upstream, wrapper=wrapper, environment=preload()) as nexgate:
-        with client.Client(nexgate.port) as connection:
-            for (path, fields), _ in zip(asks(nexgate.port), range(count + 1)):  # one more: the first has the login in it
-                connection.ask(path, fields)
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context
+        settings, upstream = start(settings_of(folder)), start(servers.upstream(1000))
+        nexgate = start(servers.nexgate(folder, upstream, settings=settings, wrapper=wrapper, environment=preload()))
+        connection = start(client.Client(nexgate.port))
+        for (path, fields), _ in zip(asks(nexgate.port), range(count + 1)):  # one more: the first has the login in it
+            connection.ask(path, fields)
     return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.MULTILINE).group(1))
 
 
 def count(folder, name):
     """Instructions a request of the workload."""
-    asks, few, many = WORKLOADS[name]
-    least, most = (run(folder, asks, requests, folder / f"{asks.__name__}-{requests}.out") for requests in (few, many))
+    asks, few, many, settings_of = WORKLOADS[name]
+    least, most = (run(folder, asks, settings_of, requests, folder / f"{requests}.out") for requests in (few, many))
     return round((most - least) / (many - few))
 
 

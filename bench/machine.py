@@ -14,6 +14,7 @@ VERSIONS = {
     "nexgate": ([ROOT / "build/nexgate", "version"], r"nexgate (\S+)"),
     "nginx": (["nginx", "-v"], r"nginx/(\S+)"),
     "haproxy": (["haproxy", "-v"], r"version (\S+)"),
+    "redis": (["redis-server", "--version"], r"v=(\S+)"),
     "varnish": (["varnishd", "-V"], r"varnish-(\S+)"),
     "wrk": (["wrk", "-v"], r"wrk \D*(\d\S*)"),
     "gcc": (["gcc", "--version"], r"gcc \(.*?\) (\S+)"),

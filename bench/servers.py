@@ -49,11 +49,12 @@ def tool(name):
 
 
 class Server:
-    """A running program. Its CPU and memory are those of the process and all of its descendants."""
+    """A running program. Its CPU and memory are those of the process and all of its descendants, and the CPU also of its `store`, another
+    server that works for it. What it says on its standard error goes to the file `log`, where there is one."""
 
-    def __init__(self, name, arguments, port, cores=SERVER_CORES, origin=None, environment=None):
-        self.name, self.port, self.origin = name, port, origin
-        self._said = tempfile.TemporaryFile("w+")
+    def __init__(self, name, arguments, port, cores=SERVER_CORES, origin=None, environment=None, store=None, log=None):
+        self.name, self.port, self.origin, self.store = name, port, origin, store
+        self._said = open(log, "a+") if log else tempfile.TemporaryFile("w+")
         command = ["taskset", "-c", cores, *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._said, env=environment)
         self._wait()
@@ -92,7 +93,8 @@ class Server:
     def cpu_seconds(self):
         """User and system time so far."""
         stats = [_stat(pid) for pid in self._processes()]
-        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
+        own = sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
+        return own + (self.store.cpu_seconds() if self.store else 0)
 
     def resident_bytes(self):
         statuses = [pathlib.Path(f"/proc/{pid}/status").read_text() for pid in self._processes()]
@@ -124,7 +126,14 @@ def origin(folder, body):
     return bare(folder, head.encode() + body, cores=LOAD_CORES, name="origin")
 
 
-def nexgate(folder, source, clients=1, workers=1, cores=SERVER_CORES, settings="", wrapper=(), environment=None):
+def redis(folder):
+    """A Redis that keeps nothing on a disk, beside the server that asks it."""
+    port = free_port()
+    arguments = ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", folder]
+    return Server("redis", arguments, port)
+
+
+def nexgate(folder, source, clients=1, workers=1, cores=SERVER_CORES, settings="", wrapper=(), environment=None, store=None, log=None):
     """nexgate at its defaults, but that it asks `source` as often as it likes and that answers do not expire meanwhile. `settings` are
     further lines of the configuration, of its [cache] section first."""
     port = free_port()
@@ -138,4 +147,5 @@ def nexgate(folder, source, clients=1, workers=1, cores=SERVER_CORES, settings="
             for number in range(clients)
         )
     )
-    return Server("nexgate", [*wrapper, ROOT / "build/nexgate", "serve", "-c", config], port, cores, source, environment)
+    command = [*wrapper, ROOT / "build/nexgate", "serve", "-c", config]
+    return Server("nexgate", command, port, cores, source, environment, store, log)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import pathlib
+import sys
 
 import client
 import load
@@ -17,6 +18,7 @@ SET = 1000  # records of what is searched
 IDLE = 10_000  # connections
 IDLE_ADDRESSES = 16  # 127.0.0.2 and so on: below the default limit of connections per address
 CLIENTS = 200
+REDIS_QUERIES = 1000
 
 
 @dataclasses.dataclass
@@ -90,6 +92,55 @@ def hit(session):
     return rows, f"{_ratio(rows):.2f} x bare, {_ratio(rows, base=best):.2f} x {best}"
 
 
+@workload("memory hit, logged", target="at most 1.4 x bare")
+def logged(session):
+    """The same with a line for each request in a file on a memory disk, written in whatever pieces the server likes. The bare loop logs
+    nothing. A log of nexgate's tells the client, the canonical query, the outcome and how long each step took."""
+    lines = questions.page()
+    files = [session.folder / f"access-{number}.log" for number in range(3)]
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context
+        ours = start(servers.nexgate(session.folder, start(servers.upstream(SET)), settings="[log]\naccess = all", log=files[0]))
+        head, body = client.ask(ours.port, lines[0][0])
+        origin = start(servers.origin(session.folder, body))
+        running = [start(servers.bare(session.folder, head + body)), ours, start(peers.nginx(session.folder, origin, log=files[1])),
+                   start(peers.haproxy(session.folder, origin, log=files[2]))]
+        session.warm(running, lines)
+        rows = session.measure(running, lines)
+    _need_lines(files, [rows[server.name] for server in running[1:]], session.seconds)
+    return rows, f"{_ratio(rows):.2f} x bare"
+
+
+def _need_lines(files, loads_of_each, seconds):
+    """That all that was answered was logged, or it was no logging."""
+    for file, loads in zip(files, loads_of_each):
+        lines = sum(1 for _ in file.open("rb"))
+        answers = sum(each.per_second for each in loads) * seconds
+        if lines < answers:
+            sys.exit(f"{file.name}: {lines} lines of at least {answers:.0f} answers")
+        file.unlink()
+
+
+@workload("Redis hit", target="at most 0.5 x nginx with Lua and Redis")
+def redis_hit(session):
+    """The memory store is off, so that each answer (12.8 kB) comes from Redis, and the quota is the fleet's: 1,000 queries in random order,
+    and one page again and again, where nexgate asks once for all who wait for it. Redis runs on the server's core, and its CPU is counted.
+    nginx sends GET and INCR in one go; nexgate holds leases of the quota."""
+    lines, rows = questions.distinct(REDIS_QUERIES), {}
+    with contextlib.ExitStack() as stack:
+        start = stack.enter_context
+        stores = [start(servers.redis(session.folder)) for _ in range(2)]
+        settings = f"memory = 0kb\n[redis]\nurl = redis://127.0.0.1:{stores[0].port}"
+        ours = start(servers.nexgate(session.folder, start(servers.upstream(25)), settings=settings, store=stores[0]))
+        head, body = client.ask(ours.port, lines[0][0])
+        running = [start(servers.bare(session.folder, head + body)), ours,
+                   start(peers.nginx_with_lua(session.folder, stores[1], [path for path, _ in lines], body))]
+        session.warm(running, lines)
+        rows |= session.measure(running, lines)
+        one_page = session.measure(running[1:], lines[:1])
+    return rows | {f"{name}, one page": loads for name, loads in one_page.items()}, f"{_ratio(rows, base='nginx with Lua'):.2f} x"
+
+
 @workload("differently spelt hit", target="at most 1.6 x bare")
 def spelt(session):
     """The same page; 10 parameters, 20,000 spellings one after another. The peers know nothing of spellings: to them each is a miss."""
@@ -135,14 +186,19 @@ def closing(session):
 
 @workload("1 and 2 workers", target="2 workers at most 1.1 x 1 worker")
 def workers(session):
-    """The memory hit; nexgate and the load share both cores in both rows."""
+    """The memory hit; the server and the load share both cores in all rows. Two bare loops, each with a listener of its own, share
+    nothing at all: what they cost more than one is the machine's."""
     lines, both = questions.page(), f"{servers.SERVER_CORES},{servers.LOAD_CORES}"
     with servers.upstream(SET) as source, contextlib.ExitStack() as stack:
-        running = [stack.enter_context(servers.nexgate(session.folder, source, workers=count, cores=both)) for count in (1, 2)]
-        running[0].name, running[1].name = "1 worker", "2 workers"
+        start = stack.enter_context
+        running = [start(servers.nexgate(session.folder, source, workers=count, cores=both)) for count in (1, 2)]
+        answer = b"".join(client.ask(running[0].port, lines[0][0]))
+        running += [start(servers.bare(session.folder, answer, *mode, cores=both)) for mode in ((), ("twice",))]
+        for server, name in zip(running, ("1 worker", "2 workers", "1 bare loop", "2 bare loops")):
+            server.name = name
         session.warm(running, lines)
         rows = session.measure(running, lines, cores=both)
-    return rows, f"{_ratio(rows, '2 workers', '1 worker'):.2f} x"
+    return rows, f"{_ratio(rows, '2 workers', '1 worker'):.2f} x (bare loops {_ratio(rows, '2 bare loops', '1 bare loop'):.2f} x)"
 
 
 @workload("miss", target="p50 at most 0.5 ms above direct")

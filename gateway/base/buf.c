@@ -3,6 +3,7 @@
 #include "base/buf.h"
 
 #include "base/codec.h"
+#include "base/decimal.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -99,13 +100,12 @@ void buf_add_char(struct buf *buf, char c)
 
 void buf_add_unsigned(struct buf *buf, uint64_t number)
 {
-    char digits[20]; /* of UINT64_MAX */
-    size_t at = sizeof(digits);
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    buf_add(buf, slice_make(digits + at, sizeof(digits) - at));
+    size_t length = decimal_length(number);
+    char *room = buf_room(buf, length);
+    if (room == NULL)
+        return;
+    (void)decimal_write(room, length, number);
+    buf->length += length;
 }
 
 void buf_add_integer(struct buf *buf, int64_t number)

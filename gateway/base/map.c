@@ -58,9 +58,12 @@ static struct slot *find(const struct map *map, uint64_t hash, struct slice key)
 
 void *map_get(const struct map *map, struct slice key)
 {
-    if (map->used == 0)
-        return NULL;
-    return find(map, hash_keyed(&map->secret, key), key)->value;
+    return map->used > 0 ? map_get_hashed(map, hash_keyed(&map->secret, key), key) : NULL;
+}
+
+void *map_get_hashed(const struct map *map, uint64_t hash, struct slice key)
+{
+    return map->used > 0 ? find(map, hash, key)->value : NULL;
 }
 
 static void grow(struct map *map)

@@ -11,6 +11,8 @@ bool slice_equal_nocase(struct slice a, struct slice b)
 {
     if (a.length != b.length)
         return false;
+    if (slice_equal(a, b)) /* most are spelt as we spell them */
+        return true;
     for (size_t i = 0; i < a.length; i++) {
         if (lower(a.at[i]) != lower(b.at[i]))
             return false;

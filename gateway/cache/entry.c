@@ -25,8 +25,8 @@ struct entry *entry_new(struct slice key, struct buf *body, struct envelope *env
     *envelope = (struct envelope){.records = NULL};
     entry->fetched_us = fetched_us;
     entry->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
-    entry->bytes =
-        malloc_usable_size(entry) + malloc_usable_size(entry->body.bytes) + malloc_usable_size(entry->envelope.records);
+    entry->bytes = malloc_usable_size(entry) + malloc_usable_size(entry->body.bytes) +
+                   malloc_usable_size(entry->envelope.members) + malloc_usable_size(entry->envelope.records);
     entry->mark = 0;
     entry->purge_number = 0;
     atomic_init(&entry->link, 0);

@@ -157,13 +157,14 @@ struct purges *memory_purges(struct memory *memory)
 struct place {
     struct shard *shard;
     uint32_t *moment;
+    uint64_t hash; /* as the shard's map has it */
 };
 
 static struct place place_of(struct memory *memory, struct slice key)
 {
     uint64_t hash = hash_keyed(&memory->secret, key);
     struct shard *shard = &memory->shards[(hash >> 56) & (memory->shard_count - 1)];
-    return (struct place){shard, &shard->moments[(hash >> 40) % MOMENTS]};
+    return (struct place){shard, &shard->moments[(hash >> 40) % MOMENTS], hash};
 }
 
 /* Takes the node out of the shard; it is the caller's to free, without the lock. */
@@ -188,10 +189,11 @@ void memory_forget(struct memory *memory, struct entry *entry)
 /* `visits`: what is found is spared by the next eviction. */
 static inline struct entry *find(struct memory *memory, struct slice key, bool visits)
 {
-    struct shard *shard = place_of(memory, key).shard;
+    struct place place = place_of(memory, key);
+    struct shard *shard = place.shard;
     struct entry *entry = NULL;
     pthread_mutex_lock(&shard->lock);
-    struct node *node = map_get(shard->nodes, key);
+    struct node *node = map_get_hashed(shard->nodes, place.hash, key);
     if (node != NULL) {
         node->visited |= visits;
         entry = entry_ref(node->entry);

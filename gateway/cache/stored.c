@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "search/json_scan.h"
 
+#include <endian.h>
 #include <lz4.h>
 
 enum {
@@ -24,8 +25,8 @@ static const int64_t INTEGER_MAX = INT64_C(1) << 53;
 
 static void put(struct buf *out, uint64_t number, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++)
-        buf_add_char(out, (char)(number >> (8 * i) & 0xFF));
+    uint64_t little = htole64(number);
+    buf_add(out, slice_make((const char *)&little, bytes));
 }
 
 static void put64(struct buf *out, int64_t number)
@@ -118,21 +119,21 @@ struct reading {
     uint32_t key_length, member_count, record_count, body_length, shown_length;
 };
 
-static uint64_t take(struct reading *reading, size_t bytes)
+/* A number of `bytes` bytes, known when this is compiled: it becomes one load. */
+static inline uint64_t take(struct reading *reading, size_t bytes)
 {
-    uint64_t number = 0;
-    for (size_t i = 0; i < bytes; i++)
-        number |= (uint64_t)(unsigned char)reading->at[i] << (8 * i);
+    uint64_t little = 0;
+    memcpy(&little, reading->at, bytes);
     reading->at += bytes;
-    return number;
+    return le64toh(little);
 }
 
-static int64_t take64(struct reading *reading)
+static inline int64_t take64(struct reading *reading)
 {
     return (int64_t)take(reading, 8);
 }
 
-static uint32_t take32(struct reading *reading)
+static inline uint32_t take32(struct reading *reading)
 {
     return (uint32_t)take(reading, 4);
 }
@@ -288,6 +289,16 @@ static bool read_records(struct reading *reading, struct envelope *envelope, str
     return true;
 }
 
+static bool make_index(const struct reading *reading, struct envelope *envelope)
+{
+    if (reading->member_count > 0)
+        envelope->members = mem_try_new(reading->member_count * sizeof(struct envelope_member));
+    if (reading->record_count > 0)
+        envelope->records = mem_try_new(reading->record_count * sizeof(struct envelope_record));
+    return (reading->member_count == 0 || envelope->members != NULL) &&
+           (reading->record_count == 0 || envelope->records != NULL);
+}
+
 static bool read_all(struct reading *reading, struct slice bytes, struct slice key, struct window window,
                      struct stored_facts *facts, struct envelope *envelope, struct buf *body)
 {
@@ -300,12 +311,7 @@ static bool read_all(struct reading *reading, struct slice bytes, struct slice k
     reading->at += (size_t)reading->member_count * MEMBER_BYTES + (size_t)reading->record_count * RECORD_BYTES;
     if (!read_body(reading, body))
         return false;
-    if (reading->record_count > 0) {
-        envelope->records = mem_try_new(reading->record_count * sizeof(struct envelope_record));
-        if (envelope->records == NULL)
-            return false;
-    }
-    return read_members(&index, envelope, buf_slice(body), &records) &&
+    return make_index(reading, envelope) && read_members(&index, envelope, buf_slice(body), &records) &&
            read_records(&index, envelope, buf_slice(body), records) && is_coherent(envelope, window);
 }
 

@@ -3,6 +3,7 @@
  * either of octets that can stand in quotes as they are, or escaped. Must not know how an answer came about. */
 #include "front/access_log.h"
 
+#include "base/decimal.h"
 #include "flow/tally.h"
 #include "search/query.h"
 #include "search/redact.h"
@@ -105,14 +106,7 @@ static char *put(char *at, struct slice text)
 
 static char *put_number(char *at, int64_t number)
 {
-    char digits[20];
-    size_t first = sizeof(digits);
-    uint64_t left = number > 0 ? (uint64_t)number : 0;
-    do {
-        digits[--first] = (char)('0' + left % 10);
-        left /= 10;
-    } while (left > 0);
-    return put(at, slice_make(digits + first, sizeof(digits) - first));
+    return decimal_put(at, number > 0 ? (uint64_t)number : 0);
 }
 
 /* The name of a field: our own word. */

@@ -3,13 +3,14 @@
  * go, in room that is asked for once. Must not know how it is sent. */
 #include "front/respond.h"
 
+#include "base/decimal.h"
 #include "flow/problem.h"
 
 #include <stdio.h>
 #include <time.h>
 
 /* Everything but the content type, the id and the handler's fields. */
-enum { FIXED_MAX = 320, STATUS_LINE_MAX = 64, NUMBER_MAX = 20 };
+enum { FIXED_MAX = 320, STATUS_LINE_MAX = 64 };
 
 static char *put(char *at, const char *bytes, size_t length)
 {
@@ -22,17 +23,6 @@ static char *put(char *at, const char *bytes, size_t length)
 static char *put_slice(char *at, struct slice bytes)
 {
     return bytes.length > 0 ? put(at, bytes.at, bytes.length) : at;
-}
-
-static char *put_number(char *at, size_t number)
-{
-    char digits[NUMBER_MAX];
-    size_t first = sizeof(digits);
-    do {
-        digits[--first] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return put(at, digits + first, sizeof(digits) - first);
 }
 
 static char *put_status_line(char *at, int status)
@@ -79,7 +69,7 @@ static char *put_content(char *at, const struct answer *answer)
         at = PUT_LITERAL(at, "\r\n");
     }
     at = PUT_LITERAL(at, "Content-Length: ");
-    at = put_number(at, answer->body_length);
+    at = decimal_put(at, answer->body_length);
     return PUT_LITERAL(at, "\r\n");
 }
 

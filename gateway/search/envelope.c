@@ -342,25 +342,29 @@ static enum envelope_verdict read_and_judge(struct reading *reading, struct slic
         (void)complain(reading, "The answer is too long.");
         return ENVELOPE_BAD;
     }
+    reading->out->members = mem_try_new(ENVELOPE_MEMBERS_MAX * sizeof(struct envelope_member));
     reading->out->records = mem_try_new((size_t)reading->window.size * sizeof(struct envelope_record));
-    if (reading->out->records == NULL) {
+    if (reading->out->members == NULL || reading->out->records == NULL) {
         (void)complain(reading, "There is no memory to read the answer.");
         return ENVELOPE_BAD;
     }
     return read_root(reading, body) ? judge(reading, cap) : ENVELOPE_BAD;
 }
 
-/* The records' array at its final size: an envelope lives as long as its window is stored. */
+/* The arrays at their final sizes: an envelope lives as long as its window is stored. */
 static void shrink(struct envelope *envelope)
 {
+    void *members = mem_try_resize(envelope->members, envelope->member_count * sizeof(struct envelope_member));
+    if (members != NULL)
+        envelope->members = members;
     if (envelope->record_count == 0) {
         mem_free(envelope->records);
         envelope->records = NULL;
         return;
     }
-    void *smaller = mem_try_resize(envelope->records, envelope->record_count * sizeof(struct envelope_record));
-    if (smaller != NULL)
-        envelope->records = smaller;
+    void *records = mem_try_resize(envelope->records, envelope->record_count * sizeof(struct envelope_record));
+    if (records != NULL)
+        envelope->records = records;
 }
 
 enum envelope_verdict envelope_read(struct slice body, struct window window, struct slice identity,
@@ -381,6 +385,7 @@ enum envelope_verdict envelope_read(struct slice body, struct window window, str
 
 void envelope_free(struct envelope *envelope)
 {
+    mem_free(envelope->members);
     mem_free(envelope->records);
     *envelope = (struct envelope){.member_count = 0};
 }

@@ -20,6 +20,9 @@ size_t map_bytes(const struct map *map);
 /* The value under `key`, or NULL. */
 void *map_get(const struct map *map, struct slice key);
 
+/* The same for who has hashed the key already, by hash_keyed with the map's secret. */
+void *map_get_hashed(const struct map *map, uint64_t hash, struct slice key);
+
 /* Puts `value` (not NULL) under `key`; where the key was there, both are replaced. Returns the value before, or NULL.
  */
 void *map_put(struct map *map, struct slice key, void *value);

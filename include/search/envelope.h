@@ -53,7 +53,7 @@ struct envelope_record {
 
 /* The index of one body; offsets only, so it stays right when the body moves. */
 struct envelope {
-    struct envelope_member members[ENVELOPE_MEMBERS_MAX]; /* in the order they came */
+    struct envelope_member *members; /* owned; in the order they came */
     size_t member_count;
     struct envelope_record *records; /* owned; NULL when none */
     size_t record_count;
