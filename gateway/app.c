@@ -58,6 +58,7 @@ struct app {
     struct front_census *admin_census;
 
     struct redis_options redis, quota_redis; /* used where the settings name one */
+    struct redis_alarm redis_alarm;
     struct loop *fetcher_loop;
     struct sharing *sharing;
     struct redis *fetcher_redis;
@@ -355,8 +356,8 @@ static void enter_sandbox(struct app *app)
 static bool start(struct app *app)
 {
     struct settings *settings = app->settings;
-    app->redis = (struct redis_options){&settings->redis, settings->redis_timeout_us};
-    app->quota_redis = (struct redis_options){&settings->quota_redis, settings->redis_timeout_us};
+    app->redis = (struct redis_options){&settings->redis, settings->redis_timeout_us, &app->redis_alarm};
+    app->quota_redis = (struct redis_options){&settings->quota_redis, settings->redis_timeout_us, &app->redis_alarm};
     app->clock = clock_new();
     open_doors(app);
     app->log =

@@ -53,6 +53,7 @@ static struct redis_node *find_node(struct cluster *cluster, const char *host, i
         .timeout_us = cluster->parts.options.timeout_us,
         .log = cluster->parts.log,
         .counters = cluster->parts.counters,
+        .alarm = cluster->parts.options.alarm,
         .on_change = on_change,
         .context = cluster,
     };

@@ -127,12 +127,6 @@ static void use(struct redis_master *master, struct server *server)
     tell(master);
 }
 
-static void seek(struct redis_master *master)
-{
-    timer_start(master->loop, &master->patience, now_of(master) + master->options.redis->timeout_us);
-    refresh_soon(master);
-}
-
 /* It was lost, or is no master any more. */
 static void lost(struct server *server)
 {
@@ -147,7 +141,9 @@ static void lost(struct server *server)
     master->used = NULL;
     if (server != master->named)
         retire(server);
-    seek(master);
+    if (redis_node_is_there(server->node)) /* it does not hang: nobody has waited yet */
+        timer_start(master->loop, &master->patience, now_of(master) + master->options.redis->timeout_us);
+    refresh_soon(master);
     tell(master);
 }
 
@@ -230,6 +226,7 @@ static struct server *server_new(struct redis_master *master, const struct redis
         .timeout_us = master->options.redis->timeout_us,
         .log = master->options.log,
         .counters = master->options.counters,
+        .alarm = master->options.redis->alarm,
         .on_change = on_server_change,
         .context = server,
     };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The node's states, its connection and its probes. A failure while it is up is followed by one attempt at once, for
- * which requests wait; a failure of an attempt, or too many failures, put it away. A link is never mended: each attempt
- * has a link of its own. */
+ * which requests wait; a failure of an attempt, or too many failures, put it away. One that hangs is tried at once too,
+ * but nobody waits for it: whoever asks has waited on it, or will on another thread's connection. A link is never
+ * mended: each attempt has a link of its own. */
 #include "io/redis_node.h"
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "io/redis_breaker.h"
 #include "io/redis_queue.h"
@@ -26,12 +28,15 @@ struct redis_node {
     struct redis_node_options options;
     char *host; /* owned */
     char name[NAME_MAX_BYTES];
+    size_t alarm_place;
     enum state state;
     struct redis_breaker breaker;
     struct random random;
     int64_t pause_us; /* the next one, before jitter */
     struct timer pause;
     bool was_up;
+    bool hangs;       /* it was late, and has not answered since: requests do not wait for it */
+    int64_t alive_us; /* when it answered last */
 
     struct resolver *resolver;
     struct timer resolve_deadline;
@@ -142,6 +147,8 @@ static void on_ready(void *context)
     struct redis_node *node = context;
     bool was_away = node->state == AWAY;
     node->attempting = false;
+    node->hangs = false;
+    node->alive_us = loop_now(node->loop);
     if (was_away)
         redis_breaker_close(&node->breaker, loop_now(node->loop));
     if (node->was_up && node->options.counters != NULL)
@@ -314,6 +321,31 @@ static void on_heartbeat(struct timer *timer)
     timer_start(node->loop, &node->heartbeat_deadline, loop_now(node->loop) + node->options.timeout_us);
 }
 
+static _Atomic int64_t *alarm_of(const struct redis_node *node)
+{
+    struct redis_alarm *alarm = node->options.alarm;
+    return alarm != NULL ? &alarm->at_us[node->alarm_place] : NULL;
+}
+
+static void hang(struct redis_node *node, const char *why)
+{
+    node->hangs = true;
+    redis_link_end(node->link, why);
+}
+
+static void found_late(struct redis_node *node, const char *why)
+{
+    if (alarm_of(node) != NULL)
+        atomic_store(alarm_of(node), loop_now(node->loop));
+    hang(node, why);
+}
+
+/* Another thread found that the server hangs, and it has not answered here since: it must prove that it is well. */
+static bool is_suspect(const struct redis_node *node)
+{
+    return alarm_of(node) != NULL && atomic_load(alarm_of(node)) > node->alive_us;
+}
+
 static void on_heartbeat_deadline(struct timer *timer)
 {
     struct redis_node *node = MEM_OUTER(timer, struct redis_node, heartbeat_deadline);
@@ -321,7 +353,7 @@ static void on_heartbeat_deadline(struct timer *timer)
     redis_link_catch_up(link);
     /* Answered, or ended, or ended and followed: all of them stop waiting for this PING. */
     if (node->link == link && redis_link_is_ready(link) && !timer_is_started(&node->heartbeat))
-        redis_link_end(link, "an idle connection gave no sign of life");
+        found_late(node, "an idle connection gave no sign of life");
 }
 
 /* From outside */
@@ -337,6 +369,7 @@ struct redis_node *redis_node_new(struct loop *loop, const struct redis_node_opt
     else
         snprintf(node->name, sizeof(node->name), strchr(node->host, ':') != NULL ? "[%s]:%d" : "%s:%d", node->host,
                  options->port);
+    node->alarm_place = hash_open(slice_of(node->name)).low % REDIS_ALARM_PLACES;
     node->state = TRYING;
     node->pause_us = REDIS_PAUSE_FIRST_US;
     random_init(&node->random, 0);
@@ -390,15 +423,17 @@ bool redis_node_is_idle(const struct redis_node *node)
 
 bool redis_node_is_there(const struct redis_node *node)
 {
-    return node->state != AWAY;
+    return node->state == UP || (node->state == TRYING && !node->hangs);
 }
 
 bool redis_node_send(struct redis_node *node, struct redis_request *request)
 {
     bool sent = false;
+    if (node->state == UP && is_suspect(node))
+        hang(node, "the server was late elsewhere");
     if (node->state == UP) {
         sent = redis_link_send(node->link, request);
-    } else if (node->state == TRYING && node->waiting.count < REDIS_WAITING_MAX) {
+    } else if (node->state == TRYING && !node->hangs && node->waiting.count < REDIS_WAITING_MAX) {
         redis_queue_add(&node->waiting, request);
         sent = true;
     }
@@ -431,7 +466,7 @@ void redis_node_catch_up(struct redis_node *node)
 void redis_node_late(struct redis_node *node)
 {
     if (node->state == UP)
-        redis_link_end(node->link, "a command was not answered in time");
+        found_late(node, "a command was not answered in time");
 }
 
 void redis_node_refuses(struct redis_node *node, const char *why)
@@ -444,7 +479,8 @@ void redis_node_refuses(struct redis_node *node, const char *why)
 
 void redis_node_answered(struct redis_node *node)
 {
-    redis_breaker_answered(&node->breaker, loop_now(node->loop));
+    node->alive_us = loop_now(node->loop);
+    redis_breaker_answered(&node->breaker, node->alive_us);
     node->pause_us = REDIS_PAUSE_FIRST_US;
 }
 

@@ -53,6 +53,7 @@ struct redis_route *redis_single_new(const struct redis_route_parts *parts)
         .timeout_us = parts->options.timeout_us,
         .log = parts->log,
         .counters = parts->counters,
+        .alarm = parts->options.alarm,
     };
     single->route = (struct redis_route){pick, judge, is_there, free_single};
     single->node = redis_node_new(parts->loop, &options);

@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "base/slice.h"
 #include "io/loop.h"
+#include "io/redis_alarm.h"
 #include "io/redis_feed.h"
 #include "io/redis_url.h"
 
@@ -71,6 +72,7 @@ struct redis {
 struct redis_options {
     const struct redis_url *url; /* borrowed for good */
     int64_t timeout_us;          /* of one command, from start to reply; connecting has the same time again */
+    struct redis_alarm *alarm;   /* borrowed for good, shared by all threads of the process; NULL: none */
 };
 
 /* Connects in the background, and again with growing, jittered pauses whenever it must. A peer that answers too late

@@ -2,7 +2,8 @@
 /* One Redis server for one loop: a connection that is made again when it must, and the breaker before it. Three states:
  *
  *   up       requests are sent
- *   trying   it was lost but a moment ago, or never tried: requests wait for the connection until their own deadline
+ *   trying   it was lost but a moment ago, or never tried: requests wait for the connection until their own deadline,
+ *            but not for one that was late: those are refused at once
  *   away     the breaker is open: requests are refused at once; probes (connect, log in, PING) at growing, jittered
  *            pauses end it
  *
@@ -12,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "io/redis_alarm.h"
 #include "io/redis_link.h"
 
 #define REDIS_PAUSE_FIRST_US INT64_C(50000)
@@ -29,6 +31,7 @@ struct redis_node_options {
     int64_t heartbeat_us; /* an idle connection is asked for a sign of life; 0: REDIS_HEARTBEAT_US */
     struct log *log;
     struct counters *counters; /* NULL: not counted */
+    struct redis_alarm *alarm; /* what other threads know of hanging servers; NULL: nobody else asks them */
 
     /* It went up, was lost, or went away. May be NULL. */
     void (*on_change)(void *context, struct redis_node *node);
@@ -51,7 +54,7 @@ bool redis_node_is_up(const struct redis_node *node);
 /* Nothing waits, and no reply is still to come. */
 bool redis_node_is_idle(const struct redis_node *node);
 
-/* Not away. */
+/* A request would be sent, or wait for the connection. */
 bool redis_node_is_there(const struct redis_node *node);
 
 /* False when it is away, or too much is under way: on_reply will not be called. */

@@ -24,10 +24,12 @@ struct asked {
 static struct redis_url url;
 
 /* redis://WHO:port/DATABASE */
+static struct redis_alarm *shared_alarm; /* of the next ones */
+
 static struct redis *connect_to(struct fake_house *house, const char *who, int database)
 {
     char text[200], why[REDIS_URL_WHY_MAX];
-    struct redis_options options = {&url, FAKE_TIMEOUT_US};
+    struct redis_options options = {&url, FAKE_TIMEOUT_US, shared_alarm};
     snprintf(text, sizeof text, "redis://%s:%d/%d", who, house->port, database);
     assert_true(redis_url_read(slice_of(text), &url, why));
     struct redis *redis = redis_new(house->loop, &options, house->log, house->counters);
@@ -161,7 +163,7 @@ static void a_late_command_drops_its_connection(void **state)
 {
     struct fake_house *house = *state;
     struct redis *redis = connect_to(house, "127.0.0.1", 0);
-    struct asked late = {0}, other = {0}, next = {0};
+    struct asked late = {0}, other = {0}, next = {0}, refused = {0};
     fake_welcome(house);
     ask(redis, &late, "LATE");
     other.call.timeout_us = FAKE_TIMEOUT_US * 10;
@@ -174,15 +176,54 @@ static void a_late_command_drops_its_connection(void **state)
     ASSERT_OUTCOME(&other, REDIS_AWAY, true);
     assert_int_equal(counted(house, METRIC_REDIS_TIMEOUTS), 1);
     assert_int_equal(counted(house, METRIC_REDIS_REFUSED), 1);
-    assert_true(redis->is_there(redis)); /* one is no row: it is tried again at once */
-    ask(redis, &next, "NEXT");
+    assert_false(redis->is_there(redis)); /* one is no row: it is tried again at once, but nobody waits for that */
+    ask(redis, &refused, "REFUSED");
+    FAKE_WAIT(house, refused.done);
+    ASSERT_OUTCOME(&refused, REDIS_AWAY, false);
     fake_welcome(house);
+    assert_true(redis->is_there(redis));
+    ask(redis, &next, "NEXT");
     fake_hear(house, "*1\r\n$4\r\nNEXT\r\n");
     fake_say(house, "+late is never taken for next\r\n");
     FAKE_WAIT(house, next.done);
     ASSERT_OUTCOME(&next, REDIS_ANSWERED, true);
     assert_int_equal(counted(house, METRIC_REDIS_RECONNECTS), 1);
     disconnect(redis);
+}
+
+/* Each thread has a connection of its own; who asks on one after the other does not wait twice. */
+static void what_hangs_for_one_thread_is_not_waited_for_by_another(void **state)
+{
+    struct fake_house *house = *state;
+    struct redis_alarm alarm = {0};
+    shared_alarm = &alarm;
+    struct redis *one = connect_to(house, "127.0.0.1", 0);
+    fake_welcome(house);
+    int first = house->peer;
+    house->peer = -1;
+    struct redis *other =
+        redis_new(house->loop, &(struct redis_options){&url, FAKE_TIMEOUT_US, &alarm}, house->log, house->counters);
+    shared_alarm = NULL;
+    struct asked late = {0}, refused = {0}, again = {0};
+    fake_welcome(house);
+    fake_move(house, 1);
+    ask(one, &late, "LATE");
+    fake_settle(house);
+    fake_move(house, FAKE_TIMEOUT_US);
+    ASSERT_OUTCOME(&late, REDIS_TIMED_OUT, true);
+    FAKE_WAIT(house, fake_try_accept(house)); /* the first one's next attempt, left alone */
+    ask(other, &refused, "REFUSED");
+    FAKE_WAIT(house, refused.done); /* the clock stands: at once */
+    ASSERT_OUTCOME(&refused, REDIS_AWAY, false);
+    assert_int_equal(counted(house, METRIC_REDIS_TIMEOUTS), 1);
+    fake_welcome(house); /* the other one's */
+    ask(other, &again, "AGAIN");
+    fake_hear(house, "*1\r\n$5\r\nAGAIN\r\n"); /* it has proved that it is well */
+    fake_say(house, "+OK\r\n");
+    FAKE_WAIT(house, again.done);
+    close(first);
+    redis_free(other);
+    disconnect(one);
 }
 
 /* The deadline is over and so is the work: whoever was busy was us. */
@@ -489,6 +530,7 @@ int main(void)
         TEST(the_login_comes_first),
         TEST(a_refused_login_is_told_without_the_password),
         TEST(a_late_command_drops_its_connection),
+        TEST(what_hangs_for_one_thread_is_not_waited_for_by_another),
         TEST(what_has_come_is_not_late),
         TEST(a_row_of_late_commands_opens_the_breaker),
         TEST(a_dead_server_is_away_until_it_is_back),

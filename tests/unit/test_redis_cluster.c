@@ -54,7 +54,7 @@ static struct redis *join(struct fake_house *house)
     char text[100], why[REDIS_URL_WHY_MAX];
     snprintf(text, sizeof text, "redis+cluster://127.0.0.1:%d", house->port);
     assert_true(redis_url_read(slice_of(text), &url, why));
-    options = (struct redis_options){&url, FAKE_TIMEOUT_US};
+    options = (struct redis_options){&url, FAKE_TIMEOUT_US, NULL};
     return redis_new(house->loop, &options, house->log, house->counters);
 }
 

@@ -46,7 +46,7 @@ static void subscribe(struct fake_house *house, struct listener *listener)
     char text[100], why[REDIS_URL_WHY_MAX];
     snprintf(text, sizeof text, "redis://127.0.0.1:%d", house->port);
     assert_true(redis_url_read(slice_of(text), &listener->url, why));
-    listener->options = (struct redis_options){&listener->url, FAKE_TIMEOUT_US};
+    listener->options = (struct redis_options){&listener->url, FAKE_TIMEOUT_US, NULL};
     listener->feed = redis_feed_new(house->loop, &listener->options, channels, 2, &events, house->log);
     assert_non_null(listener->feed);
 }

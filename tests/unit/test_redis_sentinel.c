@@ -70,7 +70,7 @@ static int set_up(void **state)
     snprintf(text, sizeof text, "redis+sentinel://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/mine",
              world->sentinels[0].port, world->sentinels[1].port, world->sentinels[2].port);
     assert_true(redis_url_read(slice_of(text), &world->url, why));
-    world->options = (struct redis_options){&world->url, FAKE_TIMEOUT_US};
+    world->options = (struct redis_options){&world->url, FAKE_TIMEOUT_US, NULL};
     *state = world;
     return 0;
 }
