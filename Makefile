@@ -4,6 +4,7 @@
 #   make test          every test: lint, unit, flow, end to end; installs what is missing
 #   make demo          the simulator, nexgate and a walk through what it does (ONCE=1: exit after the walk)
 #   make deps          install what is missing
+#   make deb           build/nexgate_VERSION_ARCH.deb
 #   make unit | flow | e2e | lint | tsan      one suite
 #   make bench         what it costs, beside nginx, HAProxy and Varnish; bench-quick, bench-check: docs/performance.md
 #   make fuzz          every fuzzer for a minute (TIME=600: for ten); make fuzz-afl: by AFL++ instead of libFuzzer
@@ -77,7 +78,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.
 FLOW_PARTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(wildcard tests/flow/test_*.c),$(wildcard tests/flow/*.c)))
 
 .DELETE_ON_ERROR:
-.PHONY: all deps test unit flow e2e lint tsan demo clean programs
+.PHONY: all deps test unit flow e2e lint tsan demo clean programs deb
 
 all: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
@@ -165,6 +166,10 @@ bench bench-quick bench-check: deps
 	@bench/deps.sh
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@$(PYTHON) bench/$(BENCH)
+
+deb: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@packaging/deb.sh
 
 clean:
 	rm -rf build
