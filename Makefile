@@ -8,6 +8,7 @@
 #   make unit | flow | e2e | lint | tsan      one suite
 #   make bench         what it costs, beside nginx, HAProxy and Varnish; bench-quick, bench-check: docs/performance.md
 #   make fuzz          every fuzzer for a minute (TIME=600: for ten); make fuzz-afl: by AFL++ instead of libFuzzer
+#   make soak          everything at once for TIME (10m), every answer judged: docs/testing.md
 #
 # A variant is a build with other flags in a folder of its own:
 #   release   build/            what is shipped
@@ -148,6 +149,12 @@ fuzz: deps
 	@tests/fuzz/run.sh
 fuzz-afl: deps
 	@tests/fuzz/afl.sh
+
+.PHONY: soak
+soak: TIME ?= 10m
+soak: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
+	@$(PYTHON) tests/soak/soak.py --time $(TIME)
 
 unit-programs: $(UNIT_TESTS)
 flow-programs: $(FLOW_TESTS)

@@ -128,8 +128,20 @@ suite_fuzz() {
     count "fuzzers" "${good:-0}" "${bad:-1}"
 }
 
+suite_soak() {
+    note "== soak (20 s; make soak for longer)"
+    build release programs || return
+    if timeout 900 /usr/bin/python3 tests/soak/soak.py --time 20s --seed 1 >"$log/out" 2>&1; then
+        tail -5 "$log/out"
+        count "soak" 1 0
+    else
+        cut -c1-1000 "$log/out" | tail -100
+        count "soak" 0 1
+    fi
+}
+
 if [ $# -eq 0 ]; then
-    set -- lint unit flow e2e tsan fuzz
+    set -- lint unit flow e2e tsan fuzz soak
 fi
 for suite in "$@"; do
     "suite_$suite"
