@@ -7,4 +7,4 @@ exec "$(dirname "$0")/install.sh" deps \
     prometheus chromium chromium-driver python3-selenium \
     liblua5.1-0-dev redis-server redis-sentinel \
     ca-certificates dpkg-dev lintian docker-compose python3-yaml \
-    clang clang-format clang-tidy cppcheck libclang-rt-14-dev
+    valgrind clang clang-format clang-tidy cppcheck libclang-rt-14-dev

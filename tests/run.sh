@@ -140,8 +140,13 @@ suite_soak() {
     fi
 }
 
+suite_valgrind() {
+    note "== valgrind (memcheck: errors and definite leaks)"
+    build moved programs && pytest_run "smoke under valgrind" tests/e2e/valgrind.sh tests/e2e/test_01_smoke.py
+}
+
 if [ $# -eq 0 ]; then
-    set -- lint unit flow e2e tsan fuzz soak
+    set -- lint unit flow e2e tsan fuzz valgrind soak
 fi
 for suite in "$@"; do
     "suite_$suite"
