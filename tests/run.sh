@@ -146,7 +146,7 @@ suite_valgrind() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- lint unit flow e2e tsan fuzz valgrind soak
+    set -- lint unit flow e2e tsan fuzz valgrind
 fi
 for suite in "$@"; do
     "suite_$suite"

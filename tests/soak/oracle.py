@@ -108,7 +108,7 @@ class Oracle:
         allowed = TTL + (request.max_stale or 0)
         if detail == "revalidating" or not request.may_refresh:  # served so late too, but nothing is revalidated
             allowed = max(allowed, TTL + SWR)
-        elif detail:
+        if detail and detail != "revalidating":
             allowed = max(allowed, TTL + SIE)
         return f"older than {allowed} s" if age > allowed else None
 

@@ -45,8 +45,10 @@ FAULTS = (
     {"status": 500}, {"status": 503}, {"status": 503, "headers": {"Retry-After": "1"}}, {"status": 409, "headers": {"Retry-After": "1"}},
     {"status": 429, "headers": {"Retry-After": "1"}}, {"html": 200}, {"html": 503}, {"status": 200, "body": ""}, {"truncate": 1000},
     {"envelope": {"TotalItems": "3"}}, {"short": 1}, {"twice": True}, {"cut": 1000}, {"drop": True}, {"delay": 0.2}, {"gzip": True},
-    {"chunked": True}, {"status": 401}, {"status": 302, "headers": {"Location": "https://login.example.com/"}}, {"drip": [20_000, 0.01]},
+    {"chunked": True}, {"status": 302, "headers": {"Location": "https://login.example.com/"}}, {"drip": [20_000, 0.01]},
 )
+# A token that is refused again and again is not renewed at once (docs/upstream.md), and until then nothing is fetched.
+LOGINS_EVERY = 310  # seconds
 TOKEN_FAULTS = ({"status": 500}, {"drop": True}, {"html": 200})
 
 
@@ -64,6 +66,7 @@ class Soak:
         self.history = oracle.History()
         self.done = collections.Counter()  # what the conductor did
         self.problems = []
+        self.next_login = 5.0
 
     def start(self, folder):
         self.simulator = Simulator(records=RECORDS, seed=SEED)
@@ -137,11 +140,13 @@ class Soak:
         self.done["generations"] += 1
         return self.rng.uniform(0.8, 1.6)
 
-    def _do_fault(self, _):
+    def _do_fault(self, passed):
         if self.rng.random() < 0.5:
             self.simulator.faults()
             return self.rng.uniform(1, 3)
-        kind = self.rng.choice(("few", "few", "all", "login"))
+        kind = self.rng.choice(("few", "few", "all"))
+        if passed >= self.next_login:
+            kind, self.next_login = "login", passed + LOGINS_EVERY
         if kind == "login":
             self.simulator.faults({"kind": "token", "count": 2, "action": self.rng.choice(TOKEN_FAULTS)})
             self.simulator.revoke(access=True, refresh=self.rng.random() < 0.5)
