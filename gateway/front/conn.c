@@ -182,7 +182,6 @@ void conn_start(struct conn *conn, const struct request *request)
     struct conn_home *home = conn->home;
     struct exchange *exchange = conn_home_take_exchange(home, request);
     leave_room(conn);
-    conn->has_asked = true;
     conn->exchange = exchange;
     exchange->connection = conn;
     exchange->on_answer = on_answer;
@@ -203,7 +202,6 @@ void conn_refuse(struct conn *conn, int status, const char *why, enum metric lim
 {
     struct request request = {.method = conn->parser.method};
     conn->parser.keep_alive = false;
-    conn->has_asked = true;
     conn->exchange = conn_home_take_exchange(conn->home, &request);
     conn->exchange->outcome.kind = OUTCOME_MALFORMED;
     problem_answer(conn->exchange, status, why, NULL);
@@ -386,16 +384,14 @@ void conn_open(struct conn_home *home, int descriptor, uint64_t address)
         begin_handshake(conn);
 }
 
+/* What has come is read. A client that is silent gets a moment all the same: its next request may be on the way, and
+ * would be lost on a connection that is closed (RFC 9112 section 9.6). */
 void conn_drain(struct conn *conn)
 {
     if (!conn_input_is_idle(conn))
         return;
     conn_input_read(conn);
-    if (!conn_input_is_idle(conn))
-        return;
-    if (conn->has_asked)
-        conn_close(conn);
-    else
+    if (conn_input_is_idle(conn))
         conn_enter_room(conn, conn->home->linger);
 }
 
@@ -444,6 +440,11 @@ void conn_on_write_late(struct waiter *waiter, void *home)
 void conn_on_linger_late(struct waiter *waiter, void *home)
 {
     struct conn *conn = late(waiter, home);
+    if (conn_input_is_idle(conn)) {
+        conn_input_read(conn); /* it may have come while we were late ourselves */
+        if (conn->phase != CONN_HEAD || !conn_input_is_idle(conn))
+            return;
+    }
     conn->untaken = untaken(conn);
     if (conn->untaken > 0 && !conn->home->draining)
         conn_enter_room(conn, conn->home->write);

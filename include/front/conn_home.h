@@ -58,7 +58,6 @@ struct conn {
     uint8_t phase;    /* enum conn_phase */
     bool is_ready;    /* in home->ready */
     bool is_answered; /* by the handler; to be sent at the end of the turn */
-    bool has_asked;   /* a whole request has come */
     struct parser parser;
 };
 

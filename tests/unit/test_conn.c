@@ -900,9 +900,12 @@ static void test_drain(void **state)
     conn_home_drain(bench->home, bench_on_drained, bench);
     assert_int_equal(bench->drained, 0);
     bench_settle(bench);
+    client_say(&asked, bench, GET("/last")); /* sent before it could know */
+    struct reply reply = expect_reply(&asked, &seen, 404, "/last");
+    assert_true(reply_has(&reply, "\r\nConnection: close\r\n"));
     expect_end(bench, &asked, seen);
     client_read(&late_one, SIZE_MAX);
-    struct reply reply = expect_reply(&late_one, &none, 404, "/b");
+    reply = expect_reply(&late_one, &none, 404, "/b");
     assert_true(reply_has(&reply, "\r\nConnection: close\r\n"));
     expect_end(bench, &late_one, none);
     client_close(&late_one);
@@ -949,6 +952,28 @@ static void test_drain_of_the_silent(void **state)
     bench_move(bench, 3 * CLOCK_SECOND);
     assert_int_equal(bench->drained, 1);
     client_close(&silent);
+}
+
+/* Its request and the end of its moment come in the same turn. */
+static void test_drain_at_the_last_moment(void **state)
+{
+    struct bench *bench = *state;
+    struct client client;
+    size_t seen = 0;
+    client_open(&client, bench);
+    client_say(&client, bench, GET("/a"));
+    expect_reply(&client, &seen, 404, "/a");
+    conn_home_drain(bench->home, bench_on_drained, bench);
+    bench_settle(bench);
+    assert_true(client_push(&client, GET("/b"), strlen(GET("/b"))));
+    bench_move(bench, 3 * CLOCK_SECOND);
+    client_read(&client, SIZE_MAX);
+    struct reply reply = expect_reply(&client, &seen, 404, "/b");
+    assert_true(reply_has(&reply, "\r\nConnection: close\r\n"));
+    expect_end(bench, &client, seen);
+    client_close(&client);
+    bench_settle(bench);
+    assert_int_equal(bench->drained, 1);
 }
 
 static void test_drain_of_none(void **state)
@@ -1143,6 +1168,7 @@ int main(void)
         TEST(oversized_answer),
         TEST(drain),
         TEST(drain_of_the_silent),
+        TEST(drain_at_the_last_moment),
         TEST(drain_of_none),
         TEST(free_in_every_state),
         TEST(idle_connections_are_small),
