@@ -13,11 +13,15 @@
 #include "descriptors.h"
 #include "flow/store.h"
 #include "io/lag.h"
+#include "listening.h"
+#include "notify.h"
 #include "reload.h"
 #include "room_options.h"
 #include "sandbox.h"
 #include "settings_tls.h"
 #include "sharing.h"
+#include "versions.h"
+#include "watchdog.h"
 #include "worker.h"
 
 #include <curl/curl.h>
@@ -32,7 +36,7 @@
 #include <unistd.h>
 
 enum {
-    WORKERS_MAX = 256,
+    WORKERS_MAX = LISTENING_WORKERS_MAX,
     ADMIN_CONNECTIONS = 256,
     UPSTREAM_CONNECTIONS = 512, /* kept to Nexudus, busy ones included: above, libcurl closes what it could keep */
     UPSTREAM_BODIES = 256 << 20 /* bytes of answers under way */
@@ -52,6 +56,8 @@ struct app {
     struct mailbox *mailbox;
     int signals; /* signalfd */
     struct event *on_signal;
+    struct notify *notify;
+    struct watchdog *watchdog; /* NULL: nobody wants to know */
     struct admin *admin;
     struct lag fetcher_lag;
     struct front *admin_front;
@@ -68,6 +74,7 @@ struct app {
     bool fetcher_started;
 
     struct front_census *census;
+    struct listening *listening;
     struct tls *tls; /* NULL: none is served */
     struct worker *workers[WORKERS_MAX];
     struct letter drained[WORKERS_MAX];
@@ -126,35 +133,15 @@ static bool make_fetcher(struct app *app)
     return app->fetcher != NULL;
 }
 
-static void log_listening(struct app *app, int descriptor, const char *listener)
-{
-    struct buf name;
-    buf_init(&name, 256);
-    listener_name(descriptor, &name);
-    log_write(app->log, LOG_LEVEL_INFO, "listening",
-              LOG_FIELDS(LOG_TEXT("address", buf_slice(&name)), LOG_TEXT("listener", slice_of(listener))));
-    buf_free(&name);
-}
-
-static bool fail_listen(const char *address, const char *why)
-{
-    fprintf(stderr, "nexgate: cannot listen on %s: %s\n", address, why);
-    return false;
-}
-
 static bool make_admin(struct app *app)
 {
     const struct settings *settings = app->settings;
-    if (settings->admin == NULL)
+    int descriptor = listening_take_admin(app->listening);
+    if (descriptor < 0)
         return true;
-    char why[OPTION_WHY_MAX];
-    int descriptor;
-    if (!listener_open(settings->admin, &descriptor, 1, why, sizeof(why)))
-        return fail_listen(settings->admin, why);
     struct front_options options = room_options_front(settings);
     options.access_in = 0; /* who looks is not what is looked at */
     app->admin_census = front_census_new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
-    log_listening(app, descriptor, "admin");
     app->admin_front =
         front_new(app->loop, descriptor, &options, admin_handler(app->admin), app->admin_census, app->log, NULL);
     return app->admin_front != NULL;
@@ -184,38 +171,38 @@ static bool make_worker(struct app *app, const int *descriptors, size_t count)
     return true;
 }
 
-static void close_all(const int *descriptors, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        close(descriptors[i]);
-}
-
-/* Opens every address once for each worker, then gives each worker its descriptors: sockets[address * workers +
- * worker]. */
 static bool make_workers(struct app *app, size_t workers)
 {
-    int sockets[2 * SETTINGS_LISTEN_MAX * WORKERS_MAX];
-    size_t opened = 0, plain;
-    char why[OPTION_WHY_MAX];
-    const char *address;
-    for (; (address = settings_address(app->settings, opened, &plain)) != NULL; opened++) {
-        if (!listener_open(address, sockets + opened * workers, workers, why, sizeof(why))) {
-            close_all(sockets, opened * workers);
-            return fail_listen(address, why);
-        }
-        log_listening(app, sockets[opened * workers], opened < plain ? "public" : "tls");
-    }
     for (size_t i = 0; i < workers; i++) {
-        int own[2 * SETTINGS_LISTEN_MAX];
-        for (size_t k = 0; k < opened; k++)
-            own[k] = sockets[k * workers + i];
-        if (!make_worker(app, own, opened)) {
-            for (size_t rest = i + 1; rest < workers; rest++)
-                for (size_t k = 0; k < opened; k++)
-                    close(sockets[k * workers + rest]);
+        int own[LISTENING_PUBLIC_MAX];
+        size_t plain;
+        size_t count = listening_take_public(app->listening, i, own, &plain);
+        if (!make_worker(app, own, count))
             return false;
-        }
         worker_use_tls(app->workers[i], plain, app->tls);
+    }
+    return true;
+}
+
+static bool listen_everywhere(struct app *app, size_t workers)
+{
+    const struct inherited_words words = {getenv("LISTEN_PID"), getenv("LISTEN_FDS"), getenv("LISTEN_FDNAMES")};
+    app->listening = listening_open(app->settings, workers, &words, app->log);
+    return app->listening != NULL;
+}
+
+/* Where a service manager wants to hear again and again that all threads turn. */
+static bool make_watchdog(struct app *app)
+{
+    int64_t interval_us = notify_watchdog_us(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), getpid());
+    if (interval_us == 0 || !notify_is_heard(app->notify))
+        return true;
+    app->watchdog = watchdog_new(app->loop, app->notify, interval_us);
+    if (app->watchdog == NULL || !watchdog_add(app->watchdog, app->fetcher_loop))
+        return false;
+    for (size_t i = 0; i < app->worker_count; i++) {
+        if (!watchdog_add(app->watchdog, worker_loop(app->workers[i])))
+            return false;
     }
     return true;
 }
@@ -250,6 +237,7 @@ static void stop(struct app *app)
     }
     app->stopping = true;
     log_say(app->log, LOG_LEVEL_INFO, "draining");
+    notify_stopping(app->notify);
     admin_drain(app->admin);
     app->draining = app->worker_count;
     for (size_t i = 0; i < app->worker_count; i++) {
@@ -362,6 +350,8 @@ static bool start(struct app *app)
     open_doors(app);
     app->log =
         log_new(STDERR_FILENO, (enum log_level)settings->log_level, (enum log_format)settings->log_format, app->clock);
+    app->notify = notify_new(getenv("NOTIFY_SOCKET"), app->log);
+    versions_log(app->log);
     enter_sandbox(app);
     app->metrics = metrics_new();
     app->notable = notable_new();
@@ -404,10 +394,11 @@ static bool start(struct app *app)
     size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
     if (workers > WORKERS_MAX)
         workers = WORKERS_MAX;
-    if (!settings_tls_make(settings, &app->tls) || !make_workers(app, workers) || !make_admin(app))
+    if (!settings_tls_make(settings, &app->tls) || !listen_everywhere(app, workers) || !make_workers(app, workers) ||
+        !make_admin(app) || !make_watchdog(app))
         return false;
-    struct reload_parts parts = {app->fetcher, app->workers, app->worker_count, app->census,
-                                 app->tls,     app->metrics, app->admin,        app->admin_front};
+    struct reload_parts parts = {app->fetcher, app->workers, app->worker_count, app->census, app->tls,
+                                 app->metrics, app->admin,   app->admin_front,  app->notify};
     reload_serve(app->reload, &parts);
     return start_threads(app);
 }
@@ -437,6 +428,7 @@ static void take_apart(struct app *app)
         pthread_join(app->fetcher_thread, NULL);
         lag_stop(&app->fetcher_lag);
     }
+    watchdog_free(app->watchdog);
     if (app->fetcher != NULL)
         settle(app);
     for (size_t i = 0; i < app->worker_count; i++)
@@ -462,10 +454,12 @@ static void take_apart(struct app *app)
         loop_free(app->loop);
     front_census_free(app->admin_census);
     front_census_free(app->census);
+    listening_free(app->listening);
     tls_free(app->tls);
     memory_free(app->memory);
     notable_free(app->notable);
     metrics_free(app->metrics);
+    notify_free(app->notify);
     log_free(app->log);
     clock_free(app->clock);
     mem_free(app);
@@ -484,6 +478,9 @@ int app_serve(const char *path, struct settings *settings)
     bool started = start(app);
     if (started) {
         log_say(app->log, LOG_LEVEL_INFO, "serving");
+        notify_ready(app->notify, "serving");
+        if (app->watchdog != NULL)
+            watchdog_start(app->watchdog);
         loop_run(app->loop);
         log_say(app->log, LOG_LEVEL_INFO, "bye");
     } else {

@@ -2,22 +2,18 @@
 /* The small commands: each reads what it needs, prints, and is done. Must not start a thread or a listener. */
 #include "commands.h"
 
-#include "app.h"
 #include "base/codec.h"
 #include "base/metrics_text.h"
 #include "client/auth.h"
 #include "search/key.h"
+#include "settings.h"
 #include "upstream/nexudus.h"
+#include "versions.h"
 
 #include <curl/curl.h>
-#include <event2/event.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <xxhash.h>
 
 enum { HEALTH_TIMEOUT_MS = 5000, KEY_LINE_MAX = 64 * 1024 };
 
@@ -56,13 +52,7 @@ int command_metrics(void)
 
 int command_version(void)
 {
-    printf("nexgate %s\n", NEXGATE_VERSION);
-    printf("libevent %s\n", event_get_version());
-    printf("%s\n", curl_version());
-    printf("jansson %s\n", jansson_version_str());
-    printf("hiredis %d.%d.%d\n", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
-    printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
-    printf("xxhash %u\n", XXH_versionNumber());
+    versions_print();
     return 0;
 }
 

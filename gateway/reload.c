@@ -73,6 +73,7 @@ static void log_lines(struct reload *reload, enum log_level level)
 static void finish(struct reload *reload, bool good)
 {
     log_lines(reload, good ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR);
+    notify_ready(reload->parts.notify, good ? "serving" : "serving; the last reload changed nothing, see the log");
     if (good)
         log_note(reload->log, LOG_LEVEL_INFO, "reloaded", NULL, 0);
     else
@@ -166,6 +167,7 @@ static void on_begin(struct deferred *deferred)
     struct reload *reload = MEM_OUTER(deferred, struct reload, begin);
     struct settings *settings = mem_new(sizeof(*settings));
     reload->is_under_way = true;
+    notify_reloading(reload->parts.notify);
     reload->attending = reload->waiting;
     reload->waiting = NULL;
     reload->last_waiting = &reload->waiting;

@@ -113,6 +113,11 @@ void worker_use_tls(struct worker *worker, size_t first, struct tls *tls)
         front_use_tls(worker->fronts[i], tls);
 }
 
+struct loop *worker_loop(struct worker *worker)
+{
+    return worker->loop;
+}
+
 static void *run(void *context)
 {
     struct worker *worker = context;

@@ -6,6 +6,7 @@
 #define NEXGATE_RELOAD_H
 
 #include "admin/reload.h"
+#include "notify.h"
 #include "room_options.h"
 #include "worker.h"
 
@@ -19,6 +20,7 @@ struct reload_parts {
     struct metrics *metrics;
     struct admin *admin;
     struct front *admin_front; /* NULL: there is none */
+    struct notify *notify;
 };
 
 struct reload;

@@ -18,6 +18,9 @@ struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *pa
 /* Those who connect to the listen addresses from the `first` on speak TLS. Before worker_start. */
 void worker_use_tls(struct worker *worker, size_t first, struct tls *tls);
 
+/* For who posts letters to it. */
+struct loop *worker_loop(struct worker *worker);
+
 /* Starts the thread. */
 bool worker_start(struct worker *worker) MUST_CHECK;
 

@@ -95,6 +95,27 @@ const char *address_path(const struct address *address)
     return ((const struct sockaddr_un *)(const void *)&address->storage)->sun_path;
 }
 
+/* What the kernel and the resolver fill in besides (flow, padding) does not matter. */
+bool address_equal(const struct address *a, const struct address *b)
+{
+    const char *path = address_path(a), *other = address_path(b);
+    if (a->storage.ss_family != b->storage.ss_family || (path == NULL) != (other == NULL))
+        return false;
+    if (path != NULL)
+        return strcmp(path, other) == 0;
+    if (a->storage.ss_family == AF_INET) {
+        const struct sockaddr_in *x = (const struct sockaddr_in *)(const void *)&a->storage;
+        const struct sockaddr_in *y = (const struct sockaddr_in *)(const void *)&b->storage;
+        return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
+    }
+    if (a->storage.ss_family != AF_INET6)
+        return false;
+    const struct sockaddr_in6 *x = (const struct sockaddr_in6 *)(const void *)&a->storage;
+    const struct sockaddr_in6 *y = (const struct sockaddr_in6 *)(const void *)&b->storage;
+    return x->sin6_port == y->sin6_port && x->sin6_scope_id == y->sin6_scope_id &&
+           memcmp(&x->sin6_addr, &y->sin6_addr, sizeof(x->sin6_addr)) == 0;
+}
+
 void address_print(const struct address *address, struct buf *out)
 {
     char host[INET6_ADDRSTRLEN] = "";

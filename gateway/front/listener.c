@@ -176,12 +176,90 @@ bool listener_open(const char *address, int *descriptors, size_t count, char *wh
     return false;
 }
 
+static bool number_of(int descriptor, int option, int *number)
+{
+    socklen_t length = sizeof(*number);
+    return getsockopt(descriptor, SOL_SOCKET, option, number, &length) == 0;
+}
+
+bool listener_can_adopt(int descriptor, char *why, size_t why_size)
+{
+    struct address address;
+    int type, listens;
+    const char *what = NULL;
+    if (!number_of(descriptor, SO_TYPE, &type) || !name_of(descriptor, &address))
+        what = "it is no socket";
+    else if (address.storage.ss_family != AF_INET && address.storage.ss_family != AF_INET6 &&
+             address_path(&address) == NULL)
+        what = "its address is neither host and port nor a path";
+    else if (type != SOCK_STREAM || !number_of(descriptor, SO_ACCEPTCONN, &listens) || listens == 0)
+        what = "it is no stream socket that listens";
+    if (what != NULL)
+        snprintf(why, why_size, "%s", what);
+    return what == NULL;
+}
+
+bool listener_adopt(int descriptor, int *descriptors, size_t count, char *why, size_t why_size)
+{
+    int flags = fcntl(descriptor, F_GETFL);
+    size_t made = 1;
+    descriptors[0] = descriptor;
+    bool good = flags >= 0 && fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 &&
+                fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
+    for (; good && made < count; made++) {
+        descriptors[made] = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+        good = descriptors[made] >= 0;
+        if (!good)
+            break;
+    }
+    if (good)
+        return true;
+    char text[128];
+    snprintf(why, why_size, "%s", strerror_r(errno, text, sizeof(text)));
+    for (size_t i = 1; i < made; i++)
+        close(descriptors[i]);
+    return false;
+}
+
+bool listener_is_at(int descriptor, const char *address)
+{
+    struct address own, addresses[ADDRESS_MAX];
+    char why[256];
+    size_t count = address_resolve(address, addresses, why, sizeof(why));
+    bool found = false;
+    if (!name_of(descriptor, &own))
+        return false;
+    for (size_t i = 0; i < count && !found; i++)
+        found = address_equal(&own, &addresses[i]);
+    return found;
+}
+
+bool listener_is_at_home(int descriptor)
+{
+    struct buf name;
+    buf_init(&name, 256);
+    listener_name(descriptor, &name);
+    buf_add_char(&name, '\0');
+    bool is_local = buf_ok(&name) && address_is_local(name.bytes);
+    buf_free(&name);
+    return is_local;
+}
+
+/* The kernel remembers for a unix socket who called listen(2). To look whether somebody still serves an inherited one
+ * would leave a connection in its queue, which starts the service that was just stopped. */
+static bool is_our_own(int descriptor)
+{
+    struct ucred opener;
+    socklen_t length = sizeof(opener);
+    return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &opener, &length) == 0 && opener.pid == getpid();
+}
+
 void listener_close(int descriptor)
 {
     struct address address;
-    bool is_unix = name_of(descriptor, &address) && address_path(&address) != NULL;
+    bool is_ours = name_of(descriptor, &address) && address_path(&address) != NULL && is_our_own(descriptor);
     close(descriptor);
-    if (is_unix)
+    if (is_ours)
         (void)remove_stale(&address);
 }
 

@@ -21,6 +21,9 @@ size_t address_resolve(const char *text, struct address *addresses, char *why, s
 /* As text, in the form that address_resolve reads. */
 void address_print(const struct address *address, struct buf *out);
 
+/* Whether both are the same host and port, or the same path. */
+bool address_equal(const struct address *a, const struct address *b);
+
 /* The path of a unix socket, or NULL. */
 const char *address_path(const struct address *address);
 

@@ -29,8 +29,23 @@ void front_census_free(struct front_census *census);
  * 0660. */
 bool listener_open(const char *address, int *descriptors, size_t count, char *why, size_t why_size) MUST_CHECK;
 
-/* Closes one descriptor of listener_open. The file of a unix socket goes with the last descriptor that listens on it,
- * in whatever process: it is removed when, after the close, nobody answers there any more. */
+/* Whether a descriptor that somebody else has opened can be served: a stream socket of a kind we know that listens. If
+ * not, `why` says what it is. */
+bool listener_can_adopt(int descriptor, char *why, size_t why_size) MUST_CHECK;
+
+/* Takes such a descriptor: `count` descriptors of the one socket, the first of them the one given. On failure that one
+ * is still the caller's. */
+bool listener_adopt(int descriptor, int *descriptors, size_t count, char *why, size_t why_size) MUST_CHECK;
+
+/* Whether a descriptor listens on one of the addresses that `address` means. */
+bool listener_is_at(int descriptor, const char *address);
+
+/* Whether only this machine can reach it. */
+bool listener_is_at_home(int descriptor);
+
+/* Closes one descriptor of listener_open or listener_adopt. The file of a unix socket goes with the last descriptor
+ * that listens on it, in whatever process: it is removed when, after the close, nobody answers there any more. The file
+ * of an adopted socket is not ours, and stays. */
 void listener_close(int descriptor);
 
 /* The address that a descriptor listens on, as text: "127.0.0.1:8080". */
@@ -54,8 +69,8 @@ void front_change(struct front *front, const struct front_options *options);
 /* Its connections are TLS, with what `tls` (borrowed) shows. Before the first is accepted. */
 void front_use_tls(struct front *front, struct tls *tls);
 
-/* Takes in those who wait to be accepted, closes the listening socket and the idle connections; those with a request
- * under way get its answer with "Connection: close", and those who have asked nothing yet get a moment to do so.
+/* Takes in those who wait to be accepted and closes the listening socket. Connections with a request under way get its
+ * answer with "Connection: close"; those that are idle get a moment for one more request, and are closed then.
  * `on_drained` is called (once, never inside this call) when none is left. */
 void front_drain(struct front *front, void (*on_drained)(void *context), void *context);
 

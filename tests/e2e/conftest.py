@@ -7,7 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "certificates", "redis_server", "redis_load")
+pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "certificates", "redis_server", "redis_load", "service")
 
 from gateway import Gateway  # noqa: E402
 from redis_server import Redis, RedisCluster, SentinelFleet  # noqa: E402
@@ -27,9 +27,9 @@ class Workshop:
     def simulator(self, **options):
         return self._keep(Simulator(**options))
 
-    def gateway(self, simulator, settings=None, clients=None, variables=None, descriptors=None):
+    def gateway(self, simulator, settings=None, clients=None, variables=None, descriptors=None, service=None):
         """Started and ready."""
-        made = self._keep(Gateway(self._folders.mktemp("gateway"), simulator, settings, clients, variables, descriptors))
+        made = self._keep(Gateway(self._folders.mktemp("gateway"), simulator, settings, clients, variables, descriptors, service))
         return made.start()
 
     def redis(self, **options):

@@ -55,10 +55,10 @@ def digest(key):
 
 class Gateway:
     """`settings` is {"section.name": value} (None: not there), `clients` {name: {setting: value}}. A client "alpha" is always
-    there, and asks where nobody else is named. `descriptors` is the limit of its process. `key_of[name]` is a client's API key."""
+    there, and asks where nobody else is named. `descriptors` is the limit of its process, `service` the service manager that starts it. `key_of[name]` is a client's API key."""
 
-    def __init__(self, folder, simulator, settings=None, clients=None, variables=None, descriptors=None):
-        self.folder, self.simulator, self.descriptors = folder, simulator, descriptors
+    def __init__(self, folder, simulator, settings=None, clients=None, variables=None, descriptors=None, service=None):
+        self.folder, self.simulator, self.descriptors, self.service = folder, simulator, descriptors, service
         self.secrets = [simulator.password]
         self.key_of = {}
         self.received = []  # what each connection brought, as bytearrays
@@ -74,15 +74,27 @@ class Gateway:
     # Its life.
 
     def start(self):
-        limited = ["prlimit", f"--nofile={self.descriptors}:{self.descriptors}"] if self.descriptors else []
+        before = ["prlimit", f"--nofile={self.descriptors}:{self.descriptors}"] if self.descriptors else []
+        before += self.service.launcher if self.service else []
+        more = self.service.variables if self.service else {}
+        self._begin = len(self.log)
         self.process = subprocess.Popen(
-            [*limited, binary(), "serve", "-c", str(self.config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            env=self.environment, cwd=self.folder, start_new_session=True)
+            [*before, binary(), "serve", "-c", str(self.config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            env=self.environment | more, cwd=self.folder, start_new_session=True,
+            pass_fds=self.service.descriptors if self.service else ())
         threading.Thread(target=self._read_log, daemon=True).start()
         self.public = self._listening("public")
         self.admin = self._listening("admin")
         wait_until(lambda: self.ask_admin("/readyz").status == 200, "the gateway to be ready")
         return self
+
+    def restart(self):
+        """Another process, when this one has ended; its addresses may differ."""
+        self.terminate()
+        assert self.process.wait(DEADLINE) == 0
+        assert self._log_ended.wait(DEADLINE)
+        self._log_ended.clear()
+        return self.start()
 
     def configure(self, settings=None, clients=None):
         """Writes the configuration anew; clients that were there keep their keys."""
@@ -240,10 +252,11 @@ class Gateway:
             self._log_changed.notify_all()
 
     def _listening(self, listener):
-        def found():
-            return self.logged("listening", listener=listener) or self.process.poll() is not None
-        wait_until(found, f"the {listener} listener")
-        lines = self.logged("listening", listener=listener)
+        def listening():
+            lines = [parse_log_line(line) for line in self.log[self._begin:]]
+            return [line for line in lines if (line.get("msg"), line.get("listener")) == ("listening", listener)]
+        wait_until(lambda: listening() or self.process.poll() is not None, f"the {listener} listener")
+        lines = listening()
         assert lines, "\n".join(self.log)
         host, _, port = lines[0]["address"].rpartition(":")
         return host, int(port)
