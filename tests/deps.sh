@@ -5,6 +5,6 @@ exec "$(dirname "$0")/install.sh" deps \
     libevent-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libssl-dev libxxhash-dev liblz4-dev libseccomp-dev \
     libcmocka-dev python3 python3-pytest openssl \
     prometheus chromium chromium-driver python3-selenium \
-    liblua5.1-0-dev redis-server redis-sentinel \
+    liblua5.1-0-dev redis-server redis-sentinel systemd \
     ca-certificates dpkg-dev lintian docker-compose python3-yaml \
     valgrind clang clang-format clang-tidy cppcheck libclang-rt-14-dev
