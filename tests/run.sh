@@ -115,7 +115,7 @@ suite_tsan() {
     build race unit-programs flow-programs programs || return
     programs race build/race/unit
     programs race build/race/flow
-    pytest_run "end to end, what is concurrent (race)" build/race/nexgate tests/e2e/test_0[1-2678]_*.py tests/e2e/test_11_*.py tests/e2e/test_18_*.py tests/e2e/test_2[01]_*.py tests/e2e/test_25_*.py
+    pytest_run "end to end, what is concurrent (race)" build/race/nexgate tests/e2e/test_0[1-2678]_*.py tests/e2e/test_11_*.py tests/e2e/test_18_*.py tests/e2e/test_2[01]_*.py tests/e2e/test_27_*.py
 }
 
 suite_fuzz() {

@@ -181,7 +181,7 @@ nexudus: breaker_failures breaker_probe
 cache: memory ttl stale_while_revalidate stale_if_error negative_ttl window
 redis: url quota_url prefix timeout on_failure token_key
 limits: header_bytes query_bytes body_bytes connections connections_per_address header_timeout idle_timeout write_timeout
-client NAME: key rate burst misses concurrency weight businesses dry_run"""
+client NAME: key cert rate burst misses concurrency weight businesses dry_run"""
 
 
 def listed_settings():
