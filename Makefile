@@ -5,6 +5,7 @@
 #   make demo          the simulator, nexgate and a walk through what it does (ONCE=1: exit after the walk)
 #   make deps          install what is missing
 #   make deb           build/nexgate_VERSION_ARCH.deb
+#   make install       the program, the manual and the sample configuration, below DESTDIR and PREFIX (/usr/local)
 #   make unit | flow | e2e | lint | tsan      one suite
 #   make bench         what it costs, beside nginx, HAProxy and Varnish; bench-quick, bench-check: docs/performance.md
 #   make fuzz          every fuzzer for a minute (TIME=600: for ten); make fuzz-afl: by AFL++ instead of libFuzzer
@@ -177,6 +178,17 @@ bench bench-quick bench-check: deps
 deb: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@packaging/deb.sh
+
+# For packages: DESTDIR=debian/nexgate PREFIX=/usr. The sample configuration goes where nothing reads it by itself.
+PREFIX ?= /usr/local
+SHARE   = $(DESTDIR)$(PREFIX)/share
+.PHONY: install
+install: programs
+	install -D -m 755 $(BUILD)/nexgate $(DESTDIR)$(PREFIX)/bin/nexgate
+	install -D -m 644 docs/man/nexgate.1 $(SHARE)/man/man1/nexgate.1
+	install -D -m 644 docs/man/nexgate.conf.5 $(SHARE)/man/man5/nexgate.conf.5
+	install -D -m 644 -t $(SHARE)/nexgate conf/nexgate.conf conf/nexgate.min.conf
+	install -D -m 644 -t $(SHARE)/nexgate/entities conf/entities/webhooks.json
 
 clean:
 	rm -rf build

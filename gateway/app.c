@@ -397,8 +397,8 @@ static bool start(struct app *app)
     if (!settings_tls_make(settings, &app->tls) || !listen_everywhere(app, workers) || !make_workers(app, workers) ||
         !make_admin(app) || !make_watchdog(app))
         return false;
-    struct reload_parts parts = {app->fetcher, app->workers, app->worker_count, app->census, app->tls,
-                                 app->metrics, app->admin,   app->admin_front,  app->notify};
+    struct reload_parts parts = {app->fetcher, app->sharing, app->workers, app->worker_count, app->census,
+                                 app->tls,     app->metrics, app->admin,   app->admin_front,  app->notify};
     reload_serve(app->reload, &parts);
     return start_threads(app);
 }

@@ -135,6 +135,7 @@ static void change_rooms(struct reload *reload, const struct settings *settings)
     log_set_level(reload->log, (enum log_level)settings->log_level);
     front_census_change(parts->census, descriptors_for_clients(descriptors_raise(), settings->connections),
                         settings->connections_per_address);
+    sharing_change(parts->sharing, settings);
     change_admin(reload, settings, &front);
     reload->unconfirmed = parts->worker_count + 1;
     for (size_t i = 0; i < parts->worker_count; i++) {

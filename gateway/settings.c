@@ -36,7 +36,7 @@ static void close_client(struct reader *reader)
     if (!reader->in_client)
         return;
     settings_add_client(reader->settings->roster, slice_of(reader->client_name), &reader->client, reader->file,
-                        reader->client_line, reader->complaints);
+                        reader->client_line, reader->client_lines, reader->complaints);
     options_free(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client);
     reader->in_client = false;
 }

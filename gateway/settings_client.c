@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/units.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 enum { CLIENT_BURST_MAX = 1000000, CLIENT_CONCURRENCY_MAX = 1000000 };
@@ -12,9 +13,20 @@ enum { CLIENT_BURST_MAX = 1000000, CLIENT_CONCURRENCY_MAX = 1000000 };
 /* Where a section stands, for complaints. */
 struct place {
     const char *file;
-    size_t line;
+    size_t line;         /* of the heading */
+    const size_t *lines; /* by row of the table; 0: not given */
     struct complaints *complaints;
 };
+
+/* The line of a setting; of the heading where it was not given. */
+static size_t line_of(const struct place *place, const char *name)
+{
+    const struct option *row =
+        options_find(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, slice_of("client NAME"), slice_of(name));
+    assert(row != NULL);
+    size_t line = place->lines[row - SETTINGS_CLIENT_TABLE];
+    return line > 0 ? line : place->line;
+}
 
 bool settings_read_digest(struct slice text, uint8_t digest[HASH_SHA256_BYTES])
 {
@@ -34,13 +46,14 @@ static size_t read_digests(const char *name, const char *text, uint8_t (*digests
     while (slice_cut(&rest, ',', &item)) {
         item = slice_trim(item);
         if (count == CLIENT_KEYS_MAX) {
-            complaints_error(place->complaints, place->file, place->line, "%s: at most %d", name, CLIENT_KEYS_MAX);
+            complaints_error(place->complaints, place->file, line_of(place, name), "%s: at most %d", name,
+                             CLIENT_KEYS_MAX);
             return count;
         }
         if (settings_read_digest(item, digests[count]))
             count++;
         else
-            complaints_error(place->complaints, place->file, place->line, "%s: expected %s", name, expected);
+            complaints_error(place->complaints, place->file, line_of(place, name), "%s: expected %s", name, expected);
     }
     return count;
 }
@@ -59,7 +72,8 @@ static void read_credentials(const struct client_settings *words, struct credent
     read->certificate_count = read_digests("cert", words->cert, read->certificates,
                                            "sha256: and the 64 hex digits of a certificate's fingerprint", place);
     if (read->key_count == 0 && read->certificate_count == 0)
-        complaints_error(place->complaints, place->file, place->line, "key: a client needs at least one, or a cert");
+        complaints_error(place->complaints, place->file, line_of(place, "key"),
+                         "key: a client needs at least one, or a cert");
 }
 
 static void read_locations(const char *text, struct scope *scope, int64_t *locations, const struct place *place)
@@ -72,18 +86,19 @@ static void read_locations(const char *text, struct scope *scope, int64_t *locat
     while (slice_cut(&rest, ',', &item)) {
         item = slice_trim(item);
         if (scope->count == CLIENT_LOCATIONS_MAX) {
-            complaints_error(place->complaints, place->file, place->line, "businesses: at most %d",
+            complaints_error(place->complaints, place->file, line_of(place, "businesses"), "businesses: at most %d",
                              CLIENT_LOCATIONS_MAX);
             return;
         }
         if (units_integer(item, &locations[scope->count]))
             scope->count++;
         else
-            complaints_error(place->complaints, place->file, place->line,
+            complaints_error(place->complaints, place->file, line_of(place, "businesses"),
                              "businesses: expected all, or the ids of locations separated by commas");
     }
     if (scope->count == 0)
-        complaints_error(place->complaints, place->file, place->line, "businesses: expected all, or at least one id");
+        complaints_error(place->complaints, place->file, line_of(place, "businesses"),
+                         "businesses: expected all, or at least one id");
 }
 
 /* `text` as a number of 1 to `max`; `preset` when it is NULL. */
@@ -94,7 +109,8 @@ static int64_t read_count(const char *name, const char *text, int64_t preset, in
         return preset;
     if (units_integer(slice_of(text), &number) && number >= 1 && number <= max)
         return number;
-    complaints_error(place->complaints, place->file, place->line, "%s: expected a number of 1 to %" PRId64, name, max);
+    complaints_error(place->complaints, place->file, line_of(place, name), "%s: expected a number of 1 to %" PRId64,
+                     name, max);
     return preset;
 }
 
@@ -115,11 +131,12 @@ static void read_policy(const struct client_settings *words, struct client_polic
         policy->has_rate = rate_init(&policy->rate, words->rate.count, words->rate.period_us, burst);
         if (!policy->has_rate)
             complaints_error(
-                place->complaints, place->file, place->line,
+                place->complaints, place->file, line_of(place, "rate"),
                 "rate: together with this burst it is too fine to be counted exactly; use a smaller burst or a "
                 "shorter period");
     } else if (words->burst != NULL) {
-        complaints_error(place->complaints, place->file, place->line, "burst: means nothing without a rate");
+        complaints_error(place->complaints, place->file, line_of(place, "burst"),
+                         "burst: means nothing without a rate");
     }
     if (words->misses.count > 0) {
         policy->has_misses = true;
@@ -143,9 +160,9 @@ static bool add_client(struct roster *roster, struct slice name, const struct cr
 }
 
 void settings_add_client(struct roster *roster, struct slice name, const struct client_settings *words,
-                         const char *file, size_t line, struct complaints *complaints)
+                         const char *file, size_t line, const size_t *lines, struct complaints *complaints)
 {
-    struct place place = {file, line, complaints};
+    struct place place = {file, line, lines, complaints};
     struct credentials credentials;
     int64_t *locations = mem_new(CLIENT_LOCATIONS_MAX * sizeof(*locations));
     struct scope scope;

@@ -2,6 +2,7 @@
 /* Every setting, one row each: the binary's list, the sample configuration and the manual are compared with these. */
 #include "settings_table.h"
 
+#include "search/key.h"
 #include "upstream/budget.h"
 
 #define ROW(section, name, type, flags, field, preset, low, high, choices, help)                                       \
@@ -60,7 +61,7 @@ const struct option SETTINGS_TABLE[] = {
 
     TEXT("redis", "url", OPTION_SECRET, redis_url, "", "The shared store; empty: the embedded store only."),
     TEXT("redis", "quota_url", OPTION_SECRET, redis_quota_url, "", "Another server for counters; empty: the same."),
-    TEXT("redis", "prefix", 0, redis_prefix, "nexgate:", "What every key begins with."),
+    NUMBER("redis", "prefix", OPTION_TEXT, 0, redis_prefix, "nexgate:", 0, KEY_PREFIX_MAX, "What every key begins with."),
     NUMBER("redis", "timeout", OPTION_DURATION, 0, redis_timeout_us, "20ms", 1 * MS, 10 * SEC, "How long one operation may take."),
     ROW("redis", "on_failure", OPTION_CHOICE, 0, redis_on_failure, "local", 0, 0, "local|allow|deny", "What quotas do while Redis is away."),
     TEXT("redis", "token_key", OPTION_SECRET, redis_token_key, "", "64 hex digits that encrypt the shared login; empty: it is not shared."),

@@ -7,6 +7,7 @@
 
 struct sharing {
     struct sharing_parts parts;
+    struct lifetime lifetime;
     struct coherence *coherence;
     struct shared_options options;
     struct shared *shared; /* the fetcher's */
@@ -42,8 +43,7 @@ static bool connect_all(struct sharing *sharing)
                                                .memory = parts->memory,
                                                .channel = coherence_channel(sharing->coherence),
                                                .name = coherence_name(sharing->coherence),
-                                               .ttl_us = parts->settings->ttl_us,
-                                               .stale_us = stale_us(parts->settings)};
+                                               .lifetime = &sharing->lifetime};
     sharing->shared = shared_new(&sharing->options, parts->log, parts->counters);
     store_init(&sharing->store, parts->memory, sharing->shared);
     const struct slice channel = slice_of(coherence_channel(sharing->coherence));
@@ -52,18 +52,24 @@ static bool connect_all(struct sharing *sharing)
     return sharing->feed != NULL;
 }
 
+void sharing_change(struct sharing *sharing, const struct settings *settings)
+{
+    lifetime_set(&sharing->lifetime, settings->ttl_us, stale_us(settings));
+}
+
 struct sharing *sharing_new(const struct sharing_parts *parts)
 {
     struct sharing *sharing = mem_new(sizeof(*sharing));
     char name[COHERENCE_NAME_MAX];
     name_process(name);
     sharing->parts = *parts;
+    sharing_change(sharing, parts->settings);
     const struct coherence_options options = {.loop = parts->loop,
                                               .redis = parts->redis,
                                               .memory = parts->memory,
                                               .prefix = prefix_of(parts->settings),
                                               .name = name,
-                                              .lifetime_us = parts->settings->ttl_us + stale_us(parts->settings)};
+                                              .lifetime = &sharing->lifetime};
     sharing->coherence = coherence_new(&options, parts->log, parts->counters);
     if (sharing->coherence == NULL) {
         mem_free(sharing);

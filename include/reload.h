@@ -8,11 +8,13 @@
 #include "admin/reload.h"
 #include "notify.h"
 #include "room_options.h"
+#include "sharing.h"
 #include "worker.h"
 
 /* Whom a reload changes; all borrowed. */
 struct reload_parts {
     struct fetcher *fetcher;
+    struct sharing *sharing;
     struct worker *const *workers;
     size_t worker_count;
     struct front_census *census;

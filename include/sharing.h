@@ -23,6 +23,9 @@ struct sharing_parts { /* all borrowed */
 /* NULL when the kernel refuses. */
 struct sharing *sharing_new(const struct sharing_parts *parts) MUST_CHECK;
 
+/* What is stored from now on is kept for as long as these settings say. Any thread. */
+void sharing_change(struct sharing *sharing, const struct settings *settings);
+
 /* After the loop's thread has ended: says goodbye to the others, and waits a moment until it is heard. */
 void sharing_leave(struct sharing *sharing);
 

@@ -302,7 +302,7 @@ static void tell(struct purging *purging)
 {
     struct coherence *coherence = purging->coherence;
     int64_t known = purges_known(memory_purges(coherence->options.memory));
-    int64_t lifetime_ms = coherence->options.lifetime_us / CLOCK_MILLISECOND + 60 * 1000;
+    int64_t lifetime_ms = lifetime_whole(coherence->options.lifetime) / CLOCK_MILLISECOND + 60 * 1000;
     char all[COHERENCE_PREFIX_MAX + 4];
     timer_stop(coherence->options.loop, &purging->timer);
     purging->calling = true;

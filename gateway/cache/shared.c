@@ -336,10 +336,10 @@ static bool write_value(struct shared *shared, struct shared_put *put)
     int64_t age_us = entry_age(entry, loop_now(options->loop));
     struct stored_facts facts = {
         .age_us = age_us,
-        .kept_ms = (options->ttl_us + options->stale_us - age_us) / CLOCK_MILLISECOND,
+        .kept_ms = (lifetime_whole(options->lifetime) - age_us) / CLOCK_MILLISECOND,
         .fetched_wall_us = clock_wall(loop_clock(options->loop)) - age_us,
-        .ttl_us = options->ttl_us,
-        .stale_us = options->stale_us,
+        .ttl_us = lifetime_ttl(options->lifetime),
+        .stale_us = lifetime_stale(options->lifetime),
         .purge_number = entry->purge_number,
         .mark = entry->mark,
     };

@@ -377,6 +377,8 @@ struct front *front_new(struct loop *loop, int descriptor, const struct front_op
 
 void front_change(struct front *front, const struct front_options *options)
 {
+    if (front->descriptor >= 0)
+        set_inherited(front->descriptor, options);
     conn_home_change(front->home, options);
 }
 

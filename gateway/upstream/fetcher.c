@@ -172,6 +172,7 @@ static void on_change(struct letter *letter, void *receiver)
     fetcher->options.redis = redis;
     forget_texts(fetcher);
     budget_change(fetcher->budget, options->budget_count, options->budget_interval_us, FETCHER_BUDGET_MARGIN_US);
+    formation_change(fetcher);
     breaker_change(&fetcher->breaker, options->breaker_percent, options->breaker_probe_us);
     refusals_change(fetcher->refusals, options->negative_ttl_us);
     token_change(fetcher->token, options->connect_timeout_us, options->timeout_us);

@@ -161,6 +161,12 @@ static void drop_old_slots(struct fleet_budget *budget)
         drop_first_slot(budget);
 }
 
+/* Of this gateway alone, as far as is known. */
+static int64_t share_of(const struct fleet_budget *budget)
+{
+    return most(budget->options.count / most(budget->alive, 1), 1);
+}
+
 /* While Redis is away. Slots that the others hold may still be used: so nothing is started before they have left the
  * interval. */
 static void go_away(struct fleet_budget *budget)
@@ -169,20 +175,25 @@ static void go_away(struct fleet_budget *budget)
 
     if (budget->share != NULL)
         return;
-    budget->share = budget_new(most(options->count / most(budget->alive, 1), 1), options->interval_us, 0);
+    budget->share = budget_new(share_of(budget), options->interval_us, 0);
     budget_pause(budget->share, now_of(budget) + options->interval_us + budget->valid_us);
     log_write(budget->fleet->log, LOG_LEVEL_WARN, "the upstream budget is not shared: Redis gives no answer",
               LOG_FIELDS(LOG_NUMBER("gateways", most(budget->alive, 1))));
 }
 
 /* What was started meanwhile must leave the interval before slots are used again: Redis knows nothing of it. */
+static int64_t share_is_over_at(const struct fleet_budget *budget)
+{
+    return budget->share_used_us > 0 ? budget->share_used_us + budget->options.interval_us : 0;
+}
+
 static void come_back(struct fleet_budget *budget)
 {
     if (budget->share == NULL)
         return;
     budget_free(budget->share);
     budget->share = NULL;
-    budget->not_before_us = most(budget->not_before_us, budget->share_used_us + budget->options.interval_us);
+    budget->not_before_us = most(budget->not_before_us, share_is_over_at(budget));
     log_say(budget->fleet->log, LOG_LEVEL_INFO, "the upstream budget is shared again");
 }
 
@@ -399,6 +410,12 @@ static char *make_key(const struct fleet *fleet, const char *name)
     return copy;
 }
 
+/* How long a slot is good at least. */
+static int64_t least_validity(const struct fleet_budget_options *options)
+{
+    return least(most(options->interval_us / 10, VALID_MIN_MS * CLOCK_MILLISECOND), VALID_MAX_MS * CLOCK_MILLISECOND);
+}
+
 struct fleet_budget *fleet_budget_new(struct fleet *fleet, const struct fleet_budget_options *options,
                                       const struct fleet_budget_events *events)
 {
@@ -410,15 +427,27 @@ struct fleet_budget *fleet_budget_new(struct fleet *fleet, const struct fleet_bu
     budget->starts_key = make_key(fleet, "{upstream}:starts");
     budget->pause_key = make_key(fleet, "{upstream}:pause");
     budget->alive_key = make_key(fleet, "{upstream}:gateways");
-    budget->valid_least_us =
-        least(most(options->interval_us / 10, VALID_MIN_MS * CLOCK_MILLISECOND), VALID_MAX_MS * CLOCK_MILLISECOND);
-    budget->valid_us = budget->valid_least_us;
+    budget->valid_us = budget->valid_least_us = least_validity(options);
     budget->call.on_done = on_taken;
     budget->timer.on_timer = on_timer;
     fleet->topics[FLEET_BUDGET].hear = on_message;
     fleet->topics[FLEET_BUDGET].context = budget;
     timer_start(fleet->loop, &budget->timer, now_of(budget)); /* the others shall know of us */
     return budget;
+}
+
+void fleet_budget_change(struct fleet_budget *budget, const struct fleet_budget_options *options)
+{
+    bool is_wider = options->count > budget->options.count || options->interval_us < budget->options.interval_us;
+
+    budget->options = *options;
+    budget->valid_least_us = least_validity(options);
+    budget->valid_us = most(budget->valid_us, budget->valid_least_us);
+    if (budget->share != NULL)
+        budget_change(budget->share, share_of(budget), options->interval_us, 0);
+    else if (is_wider)
+        budget->not_before_us = share_is_over_at(budget); /* what Redis said was of the narrower budget */
+    go_on(budget);
 }
 
 void fleet_budget_free(struct fleet_budget *budget)

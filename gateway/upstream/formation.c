@@ -327,16 +327,31 @@ static bool make_feed(struct fetcher *fetcher)
     return fetcher->fleet_feed != NULL;
 }
 
-bool formation_init(struct fetcher *fetcher)
+static struct fleet_budget_options budget_options(const struct fetcher *fetcher)
 {
     const struct fetcher_options *options = &fetcher->options;
-    const struct fleet_options fleet = {options->redis.redis, options->redis.prefix};
-    const struct fleet_budget_options budget = {
+
+    return (struct fleet_budget_options){
         .count = options->budget_count,
         .interval_us = options->budget_interval_us + FETCHER_BUDGET_MARGIN_US,
         .probe_us = options->timeout_us,
         .pause_max_us = options->retry_after_max_us,
     };
+}
+
+void formation_change(struct fetcher *fetcher)
+{
+    const struct fleet_budget_options budget = budget_options(fetcher);
+
+    if (fetcher->fleet_budget != NULL)
+        fleet_budget_change(fetcher->fleet_budget, &budget);
+}
+
+bool formation_init(struct fetcher *fetcher)
+{
+    const struct fetcher_options *options = &fetcher->options;
+    const struct fleet_options fleet = {options->redis.redis, options->redis.prefix};
+    const struct fleet_budget_options budget = budget_options(fetcher);
     const struct fleet_budget_events events = {on_change, on_pause, fetcher};
 
     if (options->redis.redis == NULL)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "cache/lifetime.h"
 #include "cache/memory.h"
 #include "io/mailbox.h"
 #include "io/redis.h"
@@ -22,7 +23,7 @@ struct coherence_options {
     struct memory *memory;
     struct slice prefix; /* of all keys */
     const char *name;    /* of this gateway, for people; without blanks */
-    int64_t lifetime_us; /* nothing is kept for longer, here or in Redis */
+    const struct lifetime *lifetime;
 };
 
 struct coherence;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "cache/lifetime.h"
 #include "cache/memory.h"
 #include "io/redis.h"
 
@@ -22,7 +23,7 @@ struct shared_options {
     struct memory *memory;
     const char *channel; /* where what is stored is told to the others (cache/coherence.h) */
     const char *name;    /* of this gateway there */
-    int64_t ttl_us, stale_us;
+    const struct lifetime *lifetime;
 };
 
 struct shared;

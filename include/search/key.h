@@ -10,7 +10,7 @@
 /* A canonical query longer than this is cut here and ends in '~' and the 64 hex digits of its SHA-256; as the result is
  * then longer than any uncut one, the two kinds cannot meet. */
 #define KEY_VERSION "v1:" /* of the keys; behind the prefix */
-enum { KEY_CANONICAL_MAX = 400, KEY_MAX = 700 };
+enum { KEY_CANONICAL_MAX = 400, KEY_MAX = 700, KEY_PREFIX_MAX = 200 };
 
 /* PREFIX "v1:" ENTITY ":" CANONICAL "#" SIZE "." INDEX, e.g. nexgate:v1:webhooks:WebHook_Active=true#200.0
  * ('#' is always escaped inside a canonical query). Empties `out` (ceiling at least KEY_MAX + prefix), then fills it.

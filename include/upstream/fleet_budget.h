@@ -33,6 +33,9 @@ struct fleet_budget *fleet_budget_new(struct fleet *fleet, const struct fleet_bu
                                       const struct fleet_budget_events *events);
 void fleet_budget_free(struct fleet_budget *budget);
 
+/* Other limits from now on. Slots in hand stay good. */
+void fleet_budget_change(struct fleet_budget *budget, const struct fleet_budget_options *options);
+
 /* How many calls wait for a slot now: asks for slots, or gives back those that nobody waits for. */
 void fleet_budget_want(struct fleet_budget *budget, int64_t wanted);
 

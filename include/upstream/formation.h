@@ -11,6 +11,9 @@
 bool formation_init(struct fetcher *fetcher) MUST_CHECK;
 void formation_free(struct fetcher *fetcher);
 
+/* The fetcher's options are others now. */
+void formation_change(struct fetcher *fetcher);
+
 /* A new flight: into the queue, at once or when it is clear that nobody else makes its call. */
 void formation_enter(struct flight *flight);
 

@@ -199,22 +199,6 @@ def test_every_promised_setting_is_listed_and_no_other():
         assert row[2] and row[6].endswith(".")
 
 
-def test_the_sample_file_names_every_setting_with_its_default():
-    found, section = {}, None
-    for line in (ROOT / "conf/nexgate.conf").read_text().splitlines():
-        if heading := re.fullmatch(r"#?\[([^]]+)\]", line):
-            section = heading[1]
-        elif setting := re.fullmatch(r"#?([a-z_]+) =(?: (.*))?", line):
-            found[section, setting[1]] = setting[2] or ""
-    for place, row in listed_settings().items():
-        if "not in this version" in row[5]:
-            continue
-        assert place in found, place
-        if not found[place].startswith("${"):
-            assert found[place] == row[4], place
-    assert set(found) <= set(listed_settings())
-
-
 def test_the_metrics_listed_are_the_metrics_told(gateway):
     code, out, _ = command("metrics")
     assert code == 0

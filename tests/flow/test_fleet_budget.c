@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "fleet_street.h"
+#include "upstream/fetcher_change.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +267,32 @@ static void a_clock_that_jumps_back_locks_nobody_out(void **state)
     move_until_searched(from + 2 * BUDGET, 10 * CLOCK_MILLISECOND, 400);
 }
 
+static void on_changed(struct letter *letter, void *receiver)
+{
+    (void)letter, (void)receiver;
+}
+
+/* A reload on every gateway, one after the other. */
+static void a_budget_is_changed_while_all_is_running(void **state)
+{
+    struct fetcher_change changes[4];
+    struct letter done[4];
+    (void)state;
+    warm_up();
+    for (int i = 0; i < 400; i++)
+        ask_new(&street.houses[i % 4]);
+    street_move(&street, INTERVAL_US / 2);
+    size_t waiting = street.nexudus.searches;
+    for (size_t i = 0; i < street.house_count; i++) {
+        changes[i] = (struct fetcher_change){.options = street.options, .reply_to = street.mailbox, .done = &done[i]};
+        changes[i].options.budget_count = 3 * BUDGET;
+        done[i] = (struct letter){.on_open = on_changed};
+        fetcher_change(street.houses[i].fetcher, &changes[i]);
+    }
+    move_until_searched(waiting + 300, CLOCK_MILLISECOND, 4900);
+    assert_in_range(most_in_an_interval(waiting), BUDGET + 1, 3 * BUDGET);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -282,6 +309,7 @@ int main(void)
         TEST(when_redis_is_back_the_budget_is_shared_again),
         TEST(slots_that_come_late_last_longer),
         TEST(a_clock_that_jumps_back_locks_nobody_out),
+        TEST(a_budget_is_changed_while_all_is_running),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

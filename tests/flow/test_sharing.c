@@ -35,6 +35,7 @@ struct house {
     struct puppet_redis redis;
     size_t feed;
     struct coherence *coherence;
+    struct lifetime lifetime;
     struct shared_options sharing;
     struct shared *shared;
     struct store store;
@@ -94,12 +95,13 @@ static void build(struct street *street, struct house *house, bool shares)
     puppet_redis_init(&house->redis, &street->store, street->loop);
     char name[16];
     snprintf(name, sizeof(name), "house-%zu", (size_t)(house - street->houses));
+    lifetime_set(&house->lifetime, TTL, STALE);
     const struct coherence_options coherence = {.loop = street->loop,
                                                 .redis = shares ? &house->redis.redis : NULL,
                                                 .memory = house->memory,
                                                 .prefix = SLICE("t:"),
                                                 .name = name,
-                                                .lifetime_us = TTL + STALE};
+                                                .lifetime = &house->lifetime};
     house->coherence = coherence_new(&coherence, street->log, house->counters);
     const struct redis_feed_events events = coherence_events(house->coherence);
     house->feed = puppet_channels_subscribe(&street->channels, &events);
@@ -108,8 +110,7 @@ static void build(struct street *street, struct house *house, bool shares)
                                              .memory = house->memory,
                                              .channel = coherence_channel(house->coherence),
                                              .name = coherence_name(house->coherence),
-                                             .ttl_us = TTL,
-                                             .stale_us = STALE};
+                                             .lifetime = &house->lifetime};
     house->shared = shared_new(&house->sharing, street->log, house->counters);
     store_init(&house->store, house->memory, house->shared);
     const struct fetcher_cache cache = store_cache(&house->store);
@@ -916,8 +917,12 @@ static void a_gateway_alone_purges_alone(void **state)
     alone->metrics = metrics_new();
     alone->memory = memory_new(1 << 20);
     alone->mailbox = mailbox_new(street->loop, alone);
-    const struct coherence_options options = {
-        .loop = street->loop, .memory = alone->memory, .prefix = SLICE("t:"), .name = "alone", .lifetime_us = TTL};
+    lifetime_set(&alone->lifetime, TTL, 0);
+    const struct coherence_options options = {.loop = street->loop,
+                                              .memory = alone->memory,
+                                              .prefix = SLICE("t:"),
+                                              .name = "alone",
+                                              .lifetime = &alone->lifetime};
     alone->coherence = coherence_new(&options, street->log, metrics_block(alone->metrics));
     assert_int_equal(memory_link(alone->memory), MEMORY_ALONE);
     struct order *order = mem_new(sizeof(*order));
