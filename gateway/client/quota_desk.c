@@ -105,6 +105,8 @@ static enum quota_verdict decide_miss(struct quota_desk *desk, struct quota_hold
     int64_t window;
     *receipt = NO_RECEIPT;
     *retry_us = AWAY_RETRY_US;
+    if (!holding->account->policy.has_misses)
+        return QUOTA_OK; /* a reload has lifted the limit meanwhile */
     switch (prepaid_pay(&holding->prepaid, now_us, &window)) {
     case PREPAID_PAID:
         *receipt = quota_receipt_of_window(window);
@@ -160,7 +162,9 @@ static void serve_rate(struct quota_desk *desk, struct quota_holding *holding, i
     struct quota_line *line = &holding->for_rate;
     while (line->first != NULL) {
         struct quota_waiter *waiter = line->first;
-        enum lease_answer answer = lease_pay_waiter(&holding->lease, now_us, &waiter->retry_us);
+        bool is_limited = holding->account->policy.has_rate; /* a reload may have lifted what it waits for */
+        enum lease_answer answer =
+            is_limited ? lease_pay_waiter(&holding->lease, now_us, &waiter->retry_us) : LEASE_PAID;
         enum quota_verdict verdict = decide_rate(desk, holding, now_us, answer, &waiter->retry_us);
         if (verdict == QUOTA_WAIT)
             return;

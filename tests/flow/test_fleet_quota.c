@@ -580,6 +580,34 @@ static void an_error_is_a_failure(void **state)
     assert_int_equal(count(house, METRIC_QUOTA_ALONE), 1);
 }
 
+/* A reload lifts the limit that they wait for. */
+static void a_lifted_limit_lets_those_who_wait_through(void **state)
+{
+    enum { WAITING = 30 };
+    static const struct client_policy unlimited = {.weight = 1};
+    struct house *house = *state;
+    struct asker *askers[WAITING];
+    const char *client = "busy";
+    for (int round = 0; round < 2; round++, client = "counted") {
+        char query[32];
+        house->instances[0].redis.is_held = true;
+        for (int i = 0; i < WAITING; i++) {
+            snprintf(query, sizeof(query), "Id=%d", 1000 * round + i);
+            askers[i] = begin(house, 0, client, query);
+        }
+        puppet_settle(house->loop);
+        struct client *changed = roster_by_name(house->instances[0].roster, slice_of(client));
+        quota_account_change(changed->account, &unlimited, clock_now(house->clock), clock_wall(house->clock));
+        house->instances[0].redis.is_held = false;
+        puppet_redis_release(&house->instances[0].redis);
+        puppet_settle(house->loop);
+        for (int i = 0; i < WAITING; i++) {
+            assert_int_equal(askers[i]->answers, 1);
+            assert_int_equal(end(house, askers[i]), 200);
+        }
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -604,6 +632,7 @@ int main(void)
         TEST(a_close_answers_who_waits),
         TEST(a_forgetful_server_gives_no_second_burst),
         TEST(an_error_is_a_failure),
+        TEST(a_lifted_limit_lets_those_who_wait_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
