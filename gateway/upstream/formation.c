@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define SLOT_PATIENCE_US (50 * CLOCK_MILLISECOND)
-
 /* A landed window on its way to the shared store, before the others are told. */
 struct publication {
     struct fetcher *fetcher;
@@ -103,9 +101,7 @@ static void fly(struct flight *flight)
         route_retire(flight);
         return;
     }
-    /* The way to Redis is not the queue: who would not wait at all has time for its slot. */
     route_renew_patience(flight);
-    flight->wait_until_us = later(flight->wait_until_us, loop_now(fetcher->loop) + SLOT_PATIENCE_US);
     flight->followed = false;
     route_enter(flight);
     route_advance(fetcher);

@@ -28,6 +28,7 @@ enum {
     RETRY_MIN_US = 1000 /* a 503 always says when to come again */
 };
 
+#define SLOT_PATIENCE_US (50 * CLOCK_MILLISECOND) /* where the time that Redis has is not known */
 #define RECENT_US (1 * CLOCK_SECOND)
 
 /* The door between states. */
@@ -161,6 +162,18 @@ bool route_is_in_time(const struct flight *flight)
     return ready_us <= flight->wait_until_us || ready_us <= loop_now(flight->fetcher->loop);
 }
 
+/* The way to Redis is not the queue: who would not wait at all has time for a slot of the fleet's. */
+static void start_patience(struct flight *flight)
+{
+    struct fetcher *fetcher = flight->fetcher;
+    const struct redis_options *redis = fetcher->options.redis.options;
+    int64_t end_us = flight->wait_until_us;
+
+    if (fetcher->fleet != NULL)
+        end_us = later(end_us, loop_now(fetcher->loop) + (redis != NULL ? redis->timeout_us : SLOT_PATIENCE_US));
+    timer_start(fetcher->loop, &flight->timer, end_us);
+}
+
 static void refuse(struct flight *flight, int64_t ready_us, const char *why)
 {
     struct fetcher *fetcher = flight->fetcher;
@@ -282,19 +295,17 @@ void route_join(struct flight *flight, struct ask *ask)
     if (flight->state != FLIGHT_QUEUED)
         return;
     move(flight, FLIGHT_QUEUED); /* where it belongs now */
-    timer_start(flight->fetcher->loop, &flight->timer, flight->wait_until_us);
+    start_patience(flight);
 }
 
 void route_line_up(struct flight *flight)
 {
-    struct fetcher *fetcher = flight->fetcher;
-
     if (!route_is_in_time(flight)) {
         refuse_to_wait(flight, route_turn(flight));
         return;
     }
     move(flight, FLIGHT_QUEUED);
-    timer_start(fetcher->loop, &flight->timer, flight->wait_until_us);
+    start_patience(flight);
 }
 
 void route_hold_calls(struct fetcher *fetcher, int64_t pause_us)

@@ -5,6 +5,7 @@ answer stored, a stale one, one that is past stale_if_error, and none. What is i
 import itertools
 import pathlib
 import re
+import secrets
 
 import pytest
 
@@ -15,7 +16,7 @@ HOUR = 3600
 AGES = {"fresh": 0, "stale": 2 * HOUR, "past `stale_if_error`": 25 * HOUR, "nothing stored": None}
 
 # A table stands under a heading that says where answers are stored; here are the settings for it.
-STORES = {"Memory alone": {}}
+STORES = {"Memory alone": {}, "Redis alone": {"cache.memory": "0kb", "redis.token_key": secrets.token_hex(32)}}
 
 OURS = {"Content-Type": "application/json"}
 
@@ -98,8 +99,12 @@ def test_the_page_and_this_file_speak_of_the_same():
 
 @pytest.fixture(scope="module", params=STORES)
 def house(request, module_workshop):
+    settings = dict(STORES[request.param])
     simulator = module_workshop.simulator(records=1000)
-    return request.param, simulator, module_workshop.gateway(simulator, STORES[request.param])
+    redis = module_workshop.redis() if "Redis" in request.param else None
+    if redis:
+        settings |= {"redis.url": redis.url, "redis.timeout": "10s"}
+    return request.param, simulator, module_workshop.gateway(simulator, settings), redis
 
 
 numbers = itertools.count()
@@ -113,8 +118,11 @@ def calls(gateway):
     return gateway.metrics()["nexgate_upstream_searches_total"]
 
 
-def heal(simulator, gateway):
-    """Nexudus is well, and nothing is left of what was: pauses, back-offs, an open breaker; and a retry is saved up."""
+def heal(simulator, gateway, redis):
+    """Nexudus is well, and nothing is left of what was: pauses, back-offs, an open breaker; and a retry is saved up. Redis's own
+    clock cannot be moved, so what it holds is dropped."""
+    if redis:
+        redis("FLUSHALL")
     simulator.faults()
     simulator.release()
     simulator.listen(True)
@@ -159,11 +167,11 @@ def check_fields(answer, stored):
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("column", AGES)
 def test_a_cell(house, fault, column):
-    heading, simulator, gateway = house
+    heading, simulator, gateway, redis = house
     rule = dict(FAULTS[fault] or {})
     gone, hangs = rule.pop("gone", False), rule.pop("hangs", False)
     age, query, stored = AGES[column], new_question(), None
-    heal(simulator, gateway)
+    heal(simulator, gateway, redis)
     if age is not None:
         stored = gateway.search(query).body
         gateway.move_time(age)
