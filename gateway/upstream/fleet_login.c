@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "upstream/fleet_login_scripts.h"
 #include "upstream/grant.h"
+#include "upstream/token.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -259,6 +260,15 @@ static void wait_for_holder(struct fleet_login *login)
     set_timer(login, login->heard ? 0 : wait_ms);
 }
 
+/* A time from Redis, where anything may stand: no failure is respected for longer than a back-off can be. */
+static int64_t bounded_us(const struct fleet_login *login, size_t index)
+{
+    static const int64_t longest_us = 2 * TOKEN_BACKOFF_MAX_MS * CLOCK_MILLISECOND;
+    int64_t us = fleet_number(&login->call, index);
+
+    return us < 0 ? 0 : us > longest_us ? longest_us : us;
+}
+
 static void on_lock(struct fleet_login *login)
 {
     struct slice answer = fleet_text(&login->call, 0);
@@ -266,13 +276,13 @@ static void on_lock(struct fleet_login *login)
     if (slice_is(answer, "newer")) {
         take_newer(login);
     } else if (slice_is(answer, "led")) {
-        login->backoff_us = fleet_number(&login->call, 1);
+        login->backoff_us = bounded_us(login, 1);
         check(login);
     } else if (slice_is(answer, "held")) {
         wait_for_holder(login);
     } else if (slice_is(answer, "failed")) {
-        const struct fleet_failure failure = {fleet_number(&login->call, 1) != 0, fleet_number(&login->call, 2),
-                                              fleet_number(&login->call, 3)};
+        const struct fleet_failure failure = {fleet_number(&login->call, 1) != 0, bounded_us(login, 2),
+                                              bounded_us(login, 3)};
         rest(login);
         login->events.on_failed(login->events.context, &failure);
     } else {

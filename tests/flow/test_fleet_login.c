@@ -10,6 +10,11 @@
 
 #include "fleet_street.h"
 
+#include "base/codec.h"
+#include "base/hash.h"
+
+#include <hiredis/hiredis.h>
+
 #include "upstream/totp.h"
 
 #include <stdio.h>
@@ -246,6 +251,37 @@ static void a_holder_that_lost_its_lock_stores_nothing(void **state)
     assert_calls(2, 0);
 }
 
+/* What stands in Redis of a failure may be anything: nobody stays without a login for it once it is gone. */
+static void a_wild_failure_is_soon_over(void **state)
+{
+    enum { DIGEST_HEX = 16 };
+    static const struct token_options *const login = &street.options.token;
+    const char *who = login->client_id != NULL ? login->client_id : login->username;
+    uint8_t digest[HASH_SHA256_BYTES];
+    char account[256], key[64] = "t:{login:";
+    struct buf id;
+
+    (void)state;
+    snprintf(account, sizeof account, "%s\n%s", login->url, who);
+    hash_sha256(slice_of(account), digest);
+    buf_init(&id, DIGEST_HEX);
+    codec_hex(&id, digest, DIGEST_HEX / 2);
+    snprintf(key + strlen(key), sizeof key - strlen(key), "%.16s}:failure", id.bytes);
+    buf_free(&id);
+    const struct slice wild[] = {slice_of("HSET"),    slice_of(key),
+                                 slice_of("refused"), slice_of("1"),
+                                 slice_of("until"),   slice_of("9007199254740991"),
+                                 slice_of("backoff"), slice_of("9007199254740991")};
+    const struct slice gone[] = {slice_of("DEL"), slice_of(key)};
+    freeReplyObject(puppet_store_run(&street.store, wild, sizeof wild / sizeof wild[0]));
+    struct question *first = street_ask(a, "x");
+    street_move(&street, 0);
+    assert_int_equal(first->ask.verdict, ASK_REFUSED);
+    freeReplyObject(puppet_store_run(&street.store, gone, 2));
+    street_move(&street, 180 * CLOCK_SECOND);
+    assert_good(search(a, 1));
+}
+
 static void a_failed_login_is_not_tried_by_each(void **state)
 {
     (void)state;
@@ -365,6 +401,7 @@ int main(void)
         TEST(the_holder_dies_between_rotation_and_store),
         TEST(a_holder_that_lost_its_lock_stores_nothing),
         TEST(a_failed_login_is_not_tried_by_each),
+        TEST(a_wild_failure_is_soon_over),
         TEST(without_redis_one_waits_and_then_logs_in),
         TEST(a_good_token_outlasts_an_outage_of_redis),
         TEST(another_key_cannot_open_it),
