@@ -9,6 +9,9 @@ const struct redis_script QUOTA_SCRIPT = {"quota", quota_lua};
 
 enum { REPLY_NUMBERS = 18 };
 
+/* What a script's numbers can hold exactly: larger ones are not of its making. */
+#define SCRIPT_NUMBER_MAX (INT64_C(1) << 53)
+
 /* A client has one slot: what stands between braces decides it (Redis Cluster's hash tags). */
 static void add_key(struct buf *text, const struct quota_call_facts *facts, const char *what)
 {
@@ -68,7 +71,8 @@ bool quota_script_read(const struct redisReply *reply, struct lease_grant *lease
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != REPLY_NUMBERS)
         return false;
     for (size_t i = 0; i < REPLY_NUMBERS; i++) {
-        if (reply->element[i]->type != REDIS_REPLY_INTEGER || reply->element[i]->integer < 0)
+        if (reply->element[i]->type != REDIS_REPLY_INTEGER || reply->element[i]->integer < 0 ||
+            reply->element[i]->integer > SCRIPT_NUMBER_MAX)
             return false;
         numbers[i] = reply->element[i]->integer;
     }

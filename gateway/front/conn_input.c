@@ -216,6 +216,10 @@ static bool receive(struct conn *conn, struct slice *input)
         conn->held.length += (size_t)got;
     else if (behind)
         buf_add(&conn->held, slice_make(room, (size_t)got)); /* there is room for a record */
+    if (!buf_ok(&conn->held)) {
+        end_read(conn, WIRE_BROKEN);
+        return false;
+    }
     *input = behind ? buf_slice(&conn->held) : slice_make(room, (size_t)got);
     return true;
 }
