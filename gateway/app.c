@@ -471,6 +471,7 @@ int app_serve(const char *path, struct settings *settings)
         fprintf(stderr, "nexgate: libcurl cannot be initialised\n");
         return 1;
     }
+    mem_keep_freed();
     struct app *app = mem_new(sizeof(*app));
     app->path = path;
     app->settings = settings;

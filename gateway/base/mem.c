@@ -2,6 +2,7 @@
 /* The one place that allocates. Must not know what is kept. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,15 @@ char *mem_copy_text(const char *bytes, size_t length)
 void mem_free(void *memory)
 {
     free(memory);
+}
+
+void mem_keep_freed(void)
+{
+#ifdef __GLIBC__
+    /* Both or neither: naming one ends glibc's own adjustment of the other. */
+    if (mallopt(M_MMAP_THRESHOLD, MEM_MAPPED_BYTES) == 1)
+        mallopt(M_TRIM_THRESHOLD, MEM_KEPT_BYTES);
+#endif
 }
 
 void mem_wipe(void *memory, size_t size)

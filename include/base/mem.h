@@ -9,6 +9,11 @@
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
+enum {
+    MEM_KEPT_BYTES = 8 * 1024 * 1024,
+    MEM_MAPPED_BYTES = 4 * 1024 * 1024 /* larger blocks are the kernel's again as soon as they are freed */
+};
+
 /* Zeroed memory for an object of our own size; never NULL (aborts). */
 void *mem_new(size_t size) __attribute__((malloc, returns_nonnull));
 
@@ -23,6 +28,10 @@ char *mem_copy_text(const char *bytes, size_t length) __attribute__((malloc, ret
 
 /* Frees what any of the above gave; NULL is fine. */
 void mem_free(void *memory);
+
+/* From now on what is freed is kept for what comes next, up to MEM_KEPT_BYTES a thread, instead of being given back to
+ * the kernel and fetched anew, page by page, with every batch of answers. Once, before there are threads. */
+void mem_keep_freed(void);
 
 /* Overwrites a secret in a way the compiler may not remove. */
 void mem_wipe(void *memory, size_t size);
