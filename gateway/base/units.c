@@ -72,10 +72,15 @@ static bool find_factor(const struct unit *units, size_t count, struct slice nam
     return false;
 }
 
+/* Zero is the same in every unit, so it needs none. */
 static bool read_number(const struct unit *units, size_t count, struct slice text, int64_t *result)
 {
     struct slice digits, name;
     int64_t number, factor;
+    if (slice_is(text, "0")) {
+        *result = 0;
+        return true;
+    }
     return split(text, &digits, &name) && units_integer(digits, &number) && find_factor(units, count, name, &factor) &&
            !__builtin_mul_overflow(number, factor, result);
 }

@@ -8,10 +8,10 @@
 /* Digits with an optional '-', nothing else, within 64 bits. */
 bool units_integer(struct slice text, int64_t *number) MUST_CHECK;
 
-/* "250ms", "10s", "5m", "24h", "2d": µs. A bare number is refused. */
+/* "250ms", "10s", "5m", "24h", "2d", "0": µs. A bare number is refused unless it is 0. */
 bool units_duration(struct slice text, int64_t *us) MUST_CHECK;
 
-/* "512b", "64kb", "64mb", "2gb" (1024 each): bytes. A bare number is refused. */
+/* "512b", "64kb", "64mb", "2gb" (1024 each), "0": bytes. A bare number is refused unless it is 0. */
 bool units_size(struct slice text, int64_t *bytes) MUST_CHECK;
 
 /* "50/s", "10/100ms", "2000/day": count, and the period in µs. Units ms, s, m, h, day, with a number before or 1. */

@@ -223,6 +223,16 @@ def test_a_value_beyond_its_bounds_is_refused_and_one_at_them_is_not(tmp_path):
         assert file.code == 0 and file.complaints() == [], file.said
 
 
+def test_a_zero_needs_no_unit(tmp_path):
+    """Where 0 is allowed, and above all where the help names it: "0: none"."""
+    allowed = {place for place, row in BY_PLACE.items() if row.type in ("duration", "size", "integer") and bounds(row)[0] == 0}
+    named = {place for place, row in BY_PLACE.items() if re.search(r"\b0:", row.help)}
+    assert named and named <= allowed
+    file = File(tmp_path, {place: ["0"] for place in allowed})
+    assert file.code == 0 and file.complaints() == [], file.said
+    refuse_all(tmp_path, {place: "0" for place, row in BY_PLACE.items() if row.type in ("duration", "size") and place not in allowed})
+
+
 def test_a_text_beyond_its_length_is_refused(tmp_path):
     for place, row in BY_PLACE.items():
         if row.type == "text" and ".." in row.range:
