@@ -52,7 +52,7 @@ static void question_free(struct question *question)
     buf_free(&question->entity);
 }
 
-static void add_windows(struct json *json, const struct explanation *explanation, int64_t ttl_us)
+static void add_windows(struct json *json, const struct explanation *explanation)
 {
     json_open_list(json, "windows");
     for (size_t i = 0; i < explanation->window_count; i++) {
@@ -63,7 +63,7 @@ static void add_windows(struct json *json, const struct explanation *explanation
         json_text(json, "state", slice_of(explain_state_name(window->state)));
         if (window->is_stored) {
             json_integer(json, "age_s", window->age_us / CLOCK_SECOND);
-            json_integer(json, "ttl_s", ttl_us / CLOCK_SECOND - window->age_us / CLOCK_SECOND);
+            json_integer(json, "ttl_s", window->ttl_us / CLOCK_SECOND - window->age_us / CLOCK_SECOND);
             json_integer(json, "records", window->records);
             json_flag(json, "served_if_nexudus_fails", window->is_fallback || window->state == EXPLAIN_STALE);
         }
@@ -114,8 +114,7 @@ static void add_upstream(struct json *json, const struct fetcher_view *view)
     json_close(json);
 }
 
-static void answer(struct admin *admin, struct exchange *exchange, const struct client *client,
-                   const struct explanation *explanation)
+static void answer(struct exchange *exchange, const struct client *client, const struct explanation *explanation)
 {
     struct json json;
     json_begin(&json, &exchange->answer.text);
@@ -128,7 +127,7 @@ static void answer(struct admin *admin, struct exchange *exchange, const struct 
         json_text(&json, "canonical", explanation->query.canonical);
         json_integer(&json, "page", explanation->query.page);
         json_integer(&json, "size", explanation->query.size);
-        add_windows(&json, explanation, admin->parts.options->ttl_us);
+        add_windows(&json, explanation);
         json_open(&json, "price");
         json_integer(&json, "rate", 1);
         json_integer(&json, "misses", explanation->fetches);
@@ -162,7 +161,7 @@ bool explain_answer(struct admin *admin, struct exchange *exchange)
         struct explanation explanation;
         const struct explain_parts own = {parts->clock, parts->options, parts->memory, parts->fetcher, parts->url};
         explain_make(&own, schema, client, buf_slice(&question.raw), &explanation);
-        answer(admin, exchange, client, &explanation);
+        answer(exchange, client, &explanation);
         explain_free(&explanation);
     }
     question_free(&question);

@@ -244,6 +244,16 @@ static void start_call(struct quota_desk *desk, struct quota_holding *holding)
     desk->redis->start(desk->redis, &holding->call);
 }
 
+/* Unlocks the account; Redis is asked where `calls`. */
+static void unlock(struct quota_desk *desk, struct quota_holding *holding, int64_t now_us, bool calls)
+{
+    if (calls)
+        prepare_call(desk, holding, now_us, false);
+    pthread_mutex_unlock(&holding->account->lock);
+    if (calls)
+        start_call(desk, holding);
+}
+
 static void forget_asking(struct quota_desk *desk, struct quota_holding *holding)
 {
     struct quota_holding **at = &desk->asking;
@@ -296,12 +306,7 @@ static void on_done(struct redis_call *call)
     log_failure(desk, call, now_us);
     serve_rate(desk, holding, now_us, &told);
     serve_misses(desk, holding, now_us, &told);
-    bool again = holding->for_rate.count + holding->for_misses.count > 0;
-    if (again)
-        prepare_call(desk, holding, now_us, false);
-    pthread_mutex_unlock(&account->lock);
-    if (again)
-        start_call(desk, holding);
+    unlock(desk, holding, now_us, holding->for_rate.count + holding->for_misses.count > 0);
     tell(&told);
     if (desk->asking == NULL && desk->on_returned != NULL)
         loop_defer(desk->loop, &desk->returned);
@@ -346,11 +351,7 @@ enum quota_verdict quota_desk_begin(struct quota_desk *desk, struct client *clie
     }
     if (verdict == QUOTA_OK || verdict == QUOTA_DRY_RUN || verdict == QUOTA_WAIT)
         account->in_progress++;
-    if (calls)
-        prepare_call(desk, holding, now_us, false);
-    pthread_mutex_unlock(&account->lock);
-    if (calls)
-        start_call(desk, holding);
+    unlock(desk, holding, now_us, calls);
     return verdict;
 }
 
@@ -365,11 +366,7 @@ enum quota_verdict quota_desk_charge(struct quota_desk *desk, struct client *cli
         stand_in_line(&holding->for_misses, waiter);
         counters_add(desk->counters, METRIC_QUOTA_WAITED, 1);
     }
-    if (calls)
-        prepare_call(desk, holding, now_us, false);
-    pthread_mutex_unlock(&account->lock);
-    if (calls)
-        start_call(desk, holding);
+    unlock(desk, holding, now_us, calls);
     return verdict;
 }
 

@@ -14,18 +14,25 @@ const char *explain_state_name(enum explain_state state)
     return NAMES[state];
 }
 
-/* A request without directives of its own: as flow/gather.c judges. */
-static void judge(const struct flow_options *options, int64_t age_us, struct explain_window *window)
+/* A request without directives of its own: as flow/gather.c judges, but that Redis is not asked. */
+static void judge(const struct explain_parts *parts, const struct entry *entry, int64_t now_us,
+                  struct explain_window *window)
 {
-    bool at_once = options->ttl_us > 0 && age_us < options->ttl_us + options->stale_while_revalidate_us;
+    const struct flow_options *options = parts->options;
+    unsigned link = memory_link(parts->memory);
+    bool is_cut_off = link != MEMORY_ALONE && !memory_link_is_up(link);
+    int64_t age_us = entry_age(entry, now_us), ttl_us = entry_ttl(entry, options->ttl_us);
+    bool at_once = options->ttl_us > 0 && !is_cut_off && age_us < ttl_us + options->stale_while_revalidate_us;
     window->is_stored = true;
     window->age_us = age_us;
-    if (age_us < options->ttl_us)
+    window->ttl_us = ttl_us;
+    window->records = (int64_t)entry->envelope.record_count;
+    if (age_us < ttl_us)
         window->state = EXPLAIN_HIT;
     else if (at_once)
         window->state = EXPLAIN_STALE;
     else
-        window->is_fallback = age_us < options->ttl_us + options->stale_if_error_us;
+        window->is_fallback = age_us < ttl_us + options->stale_if_error_us;
 }
 
 /* The second window is needed only where the first says that its page goes on. */
@@ -47,10 +54,8 @@ static void look_at_windows(const struct explain_parts *parts, const struct page
             buf_reset(&window->url);
         struct entry *entry = memory_peek(parts->memory, buf_slice(&window->key));
         window->state = i > 0 && first == NULL ? EXPLAIN_UNSURE : EXPLAIN_MISS;
-        if (entry != NULL) {
-            window->records = (int64_t)entry->envelope.record_count;
-            judge(parts->options, entry_age(entry, now_us), window);
-        }
+        if (entry != NULL)
+            judge(parts, entry, now_us, window);
         explanation->fetches += window->state == EXPLAIN_MISS;
         explanation->fetches_max += window->state == EXPLAIN_MISS || window->state == EXPLAIN_UNSURE;
         if (i == 0)

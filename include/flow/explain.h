@@ -22,6 +22,7 @@ struct explain_window {
     bool is_stored;
     bool is_fallback; /* too old, but would be served if Nexudus failed */
     int64_t age_us;   /* of what is stored */
+    int64_t ttl_us;   /* how long it is fresh from its fetch on: less after a soft purge */
     int64_t records;  /* in it */
 };
 

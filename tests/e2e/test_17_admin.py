@@ -59,6 +59,36 @@ def test_explain_tells_what_would_become_of_a_search(workshop, simulator):
     assert told["outcome"] == "miss" and told["windows"][0]["served_if_nexudus_fails"] is True
 
 
+@pytest.mark.parametrize("revalidates", [True, False])
+def test_explain_knows_soft_purges(workshop, simulator, revalidates):
+    gateway = workshop.gateway(simulator, {"cache.stale_while_revalidate": "5m" if revalidates else "0s"})
+    gateway.search("")
+    gateway.move_time(2)
+    assert explain(gateway)["windows"][0]["ttl_s"] == 58
+    assert gateway.ask_admin("/purge?all=1&soft=1", "POST").status == 200
+    gateway.move_time(1)
+    told = explain(gateway)
+    window, = told["windows"]
+    assert told["outcome"] == window["state"] == ("stale" if revalidates else "miss")
+    assert window == window | {"age_s": 3, "ttl_s": -1, "served_if_nexudus_fails": True}
+    assert told["price"]["misses"] == (0 if revalidates else 1)
+    said = gateway.search("").fields["Cache-Status"]
+    assert said == ("nexgate; hit; ttl=-1; detail=revalidating" if revalidates else "nexgate; fwd=stale; fwd-status=200; stored")
+
+
+def test_explain_knows_that_a_gateway_cut_off_serves_nothing_stale(workshop, simulator):
+    redis = workshop.redis()
+    gateway = workshop.gateway(simulator, {"redis.url": redis.url, "redis.timeout": "5s"})
+    wait_until(lambda: gateway.ask_admin("/readyz").status == 200, "the gateway to be in step")
+    gateway.search("")
+    gateway.move_time(61)
+    assert explain(gateway)["windows"][0]["state"] == "stale"
+    redis.kill()
+    wait_until(lambda: explain(gateway)["windows"][0]["state"] == "miss", "the gateway to know that it is alone")
+    assert explain(gateway)["windows"][0]["served_if_nexudus_fails"] is True
+    assert "fwd=stale" in gateway.search("").fields["Cache-Status"]
+
+
 def test_explain_of_a_page_in_two_windows(gateway):
     told = explain(gateway, "size=150&page=2")
     assert [window["state"] for window in told["windows"]] == ["miss", "unsure"]
