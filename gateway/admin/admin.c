@@ -6,6 +6,7 @@
 #include "admin/explain.h"
 #include "admin/gauges.h"
 #include "admin/health.h"
+#include "admin/origin.h"
 #include "admin/purge.h"
 #include "admin/reload.h"
 #include "admin/status.h"
@@ -60,6 +61,15 @@ static bool refuse_key(struct exchange *exchange)
     return true;
 }
 
+/* Where there is a key, it says who asks: no page can send one that its user did not give it. */
+static bool refuse_foreign(struct exchange *exchange)
+{
+    problem_answer(
+        exchange, 403,
+        "a page of another site may change nothing here: set admin_key and send it, or ask without a browser", NULL);
+    return true;
+}
+
 static bool start(struct handler *handler, struct exchange *exchange)
 {
     struct admin *admin = MEM_OUTER(handler, struct admin, handler);
@@ -72,6 +82,8 @@ static bool start(struct handler *handler, struct exchange *exchange)
             return refuse_method(page, exchange);
         if (page->methods == ADMIN_CHANGES && !has_key(admin, request->authorization))
             return refuse_key(exchange);
+        if (page->methods == ADMIN_CHANGES && !admin->has_key && origin_is_foreign(request))
+            return refuse_foreign(exchange);
         exchange->answer.text.max = TEXT_MAX;
         answer_field(&exchange->answer, "Cache-Control", slice_of("no-store"));
         return page->answer(admin, exchange);

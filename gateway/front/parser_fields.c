@@ -8,6 +8,8 @@
 
 enum { CONNECTION_CLOSE = 1, CONNECTION_KEEP_ALIVE = 2 };
 
+#define NOT_KEPT SIZE_MAX
+
 typedef bool (*field_reader)(struct parser *parser, struct slice value, const struct parser_limits *limits);
 
 static bool read_host(struct parser *parser, struct slice value, const struct parser_limits *limits);
@@ -20,6 +22,7 @@ static bool read_expect(struct parser *parser, struct slice value, const struct 
 enum field {
     FIELD_HOST,
     FIELD_EXPECT,
+    FIELD_ORIGIN,
     FIELD_PRAGMA,
     FIELD_PREFER,
     FIELD_API_KEY,
@@ -30,6 +33,7 @@ enum field {
     FIELD_CACHE_CONTROL,
     FIELD_IF_NONE_MATCH,
     FIELD_CONTENT_LENGTH,
+    FIELD_FETCH_SITE,
     FIELD_TRANSFER_ENCODING,
     FIELD_COUNT
 };
@@ -40,28 +44,32 @@ enum repeats {
     REPEATS_JOINED   /* a list: all lines make one value (RFC 9110 section 5.3) */
 };
 
-/* A field is read, or kept in the request. A request id or a traceparent that came twice is joined too: so joined it is
- * not a valid one, and is not used. */
+/* A field is read, kept in the request, or both. A request id, an origin or a traceparent that came twice is joined
+ * too: so joined it is not a valid one, and is not used. */
 static const struct {
     struct slice name;
     enum repeats repeats;
-    field_reader read;
-    size_t kept; /* offset in struct request */
+    field_reader read; /* NULL: it is only kept */
+    size_t kept;       /* offset in struct request; NOT_KEPT */
 } FIELDS[FIELD_COUNT] = {
-    [FIELD_HOST] = {SLICE("Host"), REPEATS_REFUSED, read_host, 0},
-    [FIELD_EXPECT] = {SLICE("Expect"), REPEATS_READ, read_expect, 0},
+    [FIELD_HOST] = {SLICE("Host"), REPEATS_REFUSED, read_host, offsetof(struct request, host)},
+    [FIELD_EXPECT] = {SLICE("Expect"), REPEATS_READ, read_expect, NOT_KEPT},
+    [FIELD_ORIGIN] = {SLICE("Origin"), REPEATS_JOINED, NULL, offsetof(struct request, origin)},
     [FIELD_PRAGMA] = {SLICE("Pragma"), REPEATS_JOINED, NULL, offsetof(struct request, pragma)},
     [FIELD_PREFER] = {SLICE("Prefer"), REPEATS_JOINED, NULL, offsetof(struct request, prefer)},
     [FIELD_API_KEY] = {SLICE("X-API-Key"), REPEATS_REFUSED, NULL, offsetof(struct request, api_key)},
-    [FIELD_CONNECTION] = {SLICE("Connection"), REPEATS_READ, read_connection, 0},
+    [FIELD_CONNECTION] = {SLICE("Connection"), REPEATS_READ, read_connection, NOT_KEPT},
     [FIELD_TRACEPARENT] = {SLICE("Traceparent"), REPEATS_JOINED, NULL, offsetof(struct request, traceparent)},
     [FIELD_REQUEST_ID] = {SLICE("X-Request-Id"), REPEATS_JOINED, NULL, offsetof(struct request, request_id)},
     [FIELD_AUTHORIZATION] = {SLICE("Authorization"), REPEATS_REFUSED, NULL, offsetof(struct request, authorization)},
     [FIELD_CACHE_CONTROL] = {SLICE("Cache-Control"), REPEATS_JOINED, NULL, offsetof(struct request, cache_control)},
     [FIELD_IF_NONE_MATCH] = {SLICE("If-None-Match"), REPEATS_JOINED, NULL, offsetof(struct request, if_none_match)},
-    [FIELD_CONTENT_LENGTH] = {SLICE("Content-Length"), REPEATS_REFUSED, read_content_length, 0},
-    [FIELD_TRANSFER_ENCODING] = {SLICE("Transfer-Encoding"), REPEATS_REFUSED, read_transfer_encoding, 0},
+    [FIELD_CONTENT_LENGTH] = {SLICE("Content-Length"), REPEATS_REFUSED, read_content_length, NOT_KEPT},
+    [FIELD_FETCH_SITE] = {SLICE("Sec-Fetch-Site"), REPEATS_JOINED, NULL, offsetof(struct request, fetch_site)},
+    [FIELD_TRANSFER_ENCODING] = {SLICE("Transfer-Encoding"), REPEATS_REFUSED, read_transfer_encoding, NOT_KEPT},
 };
+
+_Static_assert(FIELD_COUNT <= 8 * sizeof(((struct parser *)NULL)->seen), "a bit for each");
 
 /* Where those of a length begin, plus one; they stand in the order of their lengths. Most fields that come are none of
  * ours, and most of those end here. */
@@ -89,13 +97,11 @@ static bool take_known(struct parser *parser, size_t field, struct slice value, 
     if (again && FIELDS[field].repeats == REPEATS_REFUSED)
         return parser_refuse(parser, 400, "a field that may come once came twice");
     parser->seen |= bit;
-    if (FIELDS[field].read != NULL)
-        return FIELDS[field].read(parser, value, limits);
-    if (again)
+    if (FIELDS[field].kept != NOT_KEPT && again)
         parser->repeated |= bit;
-    else
+    else if (FIELDS[field].kept != NOT_KEPT)
         *kept_in(request, field) = value;
-    return true;
+    return FIELDS[field].read == NULL || FIELDS[field].read(parser, value, limits);
 }
 
 bool parser_fields_take(struct parser *parser, struct slice name, struct slice value,

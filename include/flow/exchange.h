@@ -23,7 +23,9 @@ struct request {
     struct slice method_text;
     struct slice path;  /* as it came, not decoded */
     struct slice query; /* without '?'; at == NULL when there is no '?' */
+    struct slice host;  /* the field's: the authority of an absolute target is not looked at */
     struct slice authorization, api_key;
+    struct slice origin, fetch_site; /* what a browser says of the page that asks: Origin, Sec-Fetch-Site */
     struct slice cache_control, pragma;
     struct slice if_none_match;
     struct slice request_id;

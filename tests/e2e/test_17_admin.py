@@ -195,3 +195,46 @@ def test_readyz_says_why_not(workshop, simulator):
     assert gateway.search().status == 502
     wait_until(lambda: gateway.ask_admin("/readyz").status == 503, "the gateway to be unready")
     assert gateway.ask_admin("/readyz").json() == {"ready": False, "reasons": ["the login at Nexudus fails"]}
+
+
+FOREIGN = [("127.0.0.1:{port}", {"Origin": "https://evil.example"}), ("127.0.0.1:{port}", {"Origin": "null"}), ("127.0.0.1:{port}", {"Origin": ""}),
+           ("127.0.0.1:{port}", {"Origin": "http://127.0.0.1:3000"}), ("127.0.0.1:{port}", {"Origin": "https://127.0.0.1:{port}"}),
+           ("127.0.0.1:{port}", {"Origin": "http://127.0.0.1:{port}.evil.example"}), ("127.0.0.1:{port}", {"Origin": "http://127.0.0.1"}),
+           ("127.0.0.1:{port}", {"Sec-Fetch-Site": "cross-site"}), ("127.0.0.1:{port}", {"Sec-Fetch-Site": "same-site"}),
+           ("127.0.0.1:{port}", {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1:{port}"}),
+           # a name of theirs that leads to us (DNS rebinding): to the browser it is one site
+           ("evil.example:{port}", {"Origin": "http://evil.example:{port}", "Sec-Fetch-Site": "same-origin"}),
+           ("127.evil.example", {"Origin": "http://127.evil.example"}), ("127.0.0.1.evil.example", {"Origin": "http://127.0.0.1.evil.example"})]
+OWN = [("127.0.0.1:{port}", {}), ("anything.example", {}), ("127.0.0.1:{port}", {"Origin": "http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}),
+       ("LocalHost:{port}", {"Origin": "http://localhost:{port}"}), ("[::1]:{port}", {"Origin": "http://[::1]:{port}"}),
+       ("127.0.0.1", {"Origin": "http://127.0.0.1"}), ("127.0.0.1:{port}", {"Sec-Fetch-Site": "none"})]
+
+
+@pytest.mark.parametrize("path", ["/purge?all=1", "/reload"])
+def test_a_page_of_another_site_in_the_operators_browser_changes_nothing(workshop, simulator, path):
+    """Such a page can send a POST without being asked (a "simple" request), and cannot add a key to it."""
+    gateway = workshop.gateway(simulator)
+
+    def post(host, fields):
+        with gateway.connect_admin() as connection:
+            connection.host = host.format(port=gateway.admin[1])
+            return connection.request(path, "POST", {name: value.format(port=gateway.admin[1]) for name, value in fields.items()})
+    for host, fields in FOREIGN:
+        answer = post(host, fields)
+        assert answer.status == 403, (host, fields)
+        assert "admin_key" in answer.problem()["detail"]
+    assert gateway.metrics()["nexgate_purges_total"] == 0 and not gateway.logged("reloaded")
+    for host, fields in OWN:
+        assert post(host, fields).status == 200, (host, fields)
+
+
+def test_who_has_the_admin_key_may_post_from_anywhere(workshop, simulator):
+    """A browser adds no Authorization for another site without asking first, and is never answered yes."""
+    key = make_key()
+    gateway = workshop.gateway(simulator, {"server.admin_key": digest(key)})
+    gateway.secrets.append(key)
+    foreign = {"Origin": "https://console.example", "Sec-Fetch-Site": "cross-site"}
+    assert gateway.ask_admin("/purge?all=1", "POST", foreign).status == 401
+    assert gateway.ask_admin("/purge?all=1", "POST", foreign | {"Authorization": f"Bearer {key}"}).status == 200
+    answer = gateway.ask_admin("/purge?all=1", "OPTIONS", foreign | {"Access-Control-Request-Headers": "authorization"})
+    assert answer.status == 405 and not any(name.lower().startswith("access-control") for name, _ in answer.fields.pairs)

@@ -35,7 +35,8 @@ static uint64_t read_request(struct slice bytes, size_t first)
         assert(head <= bytes.length);
         struct slice fields[] = {request.method_text, request.path,          request.query,  request.authorization,
                                  request.api_key,     request.cache_control, request.pragma, request.if_none_match,
-                                 request.request_id,  request.prefer};
+                                 request.request_id,  request.prefer,        request.host,   request.origin,
+                                 request.fetch_site};
         for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
             sum = mix(sum, fields[i]);
         if (parser.body != PARSER_BODY_NONE) {

@@ -188,7 +188,8 @@ static void test_keeps_what_handlers_want(void **state)
     static const char HEAD[] = "GET /api/sys/webhooks?page=2&size=5 HTTP/1.1\r\n"
                                "host: gate:8080\r\nAUTHORIZATION:Bearer abc\r\nx-api-KEY: \t k1 \t\r\n"
                                "Cache-Control: no-cache\r\nAccept: */*\r\nPragma: p\r\nIf-None-Match: \"a\"\r\n"
-                               "X-Request-Id: r-1\r\nPrefer: wait=5\r\ntraceparent: 00-1-2-3\r\n\r\n";
+                               "X-Request-Id: r-1\r\nPrefer: wait=5\r\ntraceparent: 00-1-2-3\r\n"
+                               "origin: null\r\nSec-Fetch-Site: none\r\n\r\n";
     static const size_t PIECES[] = {1, 7, sizeof(HEAD)};
     for (size_t i = 0; i < sizeof(PIECES) / sizeof(PIECES[0]); i++) {
         struct parsed parsed = parse(HEAD, PIECES[i]);
@@ -206,6 +207,9 @@ static void test_keeps_what_handlers_want(void **state)
         assert_slice(parsed.request.request_id, "r-1");
         assert_slice(parsed.request.prefer, "wait=5");
         assert_slice(parsed.request.traceparent, "00-1-2-3");
+        assert_slice(parsed.request.host, "gate:8080");
+        assert_slice(parsed.request.origin, "null");
+        assert_slice(parsed.request.fetch_site, "none");
         assert_true(parsed.parser.keep_alive);
         assert_int_equal(parsed.parser.body, PARSER_BODY_NONE);
         buf_free(&parsed.joined);

@@ -52,8 +52,8 @@ static void durations_and_sizes(void **state)
         {"", -1},
     };
     static const struct row SIZES[] = {
-        {"512b", 512}, {"64kb", 65536}, {"64mb", 64 << 20}, {"2gb", INT64_C(2) << 30}, {"0kb", 0}, {"0", 0},
-        {"00", -1},    {"64", -1},      {"64k", -1},        {"1tb", -1},
+        {"512b", 512}, {"64kb", 65536}, {"64mb", 64 << 20}, {"2gb", INT64_C(2) << 30}, {"0kb", 0}, {"0", 0}, {"00", -1},
+        {"64", -1},    {"64k", -1},     {"1tb", -1},
     };
     int64_t value;
     for (size_t i = 0; i < sizeof(DURATIONS) / sizeof(DURATIONS[0]); i++) {
