@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The channel, the register and the log. Messages, words separated by one blank:
- *
- *   S ID MARK KEY           a window was stored in Redis: older copies are to be dropped
- *   P NUMBER SOFT ID HEAD   a purge
- *   C NUMBER KNOWN ID       it was applied by ID, which knew purges up to KNOWN before (0: this one)
- *   L ID                    ID leaves
- *
- * The memory's link is up while the channel is heard and the log was read after it could be heard, so that no purge was
- * missed. Must not know how a window is written. */
+/* The channel, the register and the log. The memory's link is up while the channel is heard and the log was read after
+ * it could be heard, so that no purge was missed. Must not know how a window is written. */
 #include "cache/coherence_purge.h"
 
-#include "base/codec.h"
 #include "base/random.h"
-#include "base/units.h"
+#include "io/redis_wire.h"
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     SWEEP_STEPS = 256,      /* entries of a shard at a time */
@@ -28,36 +19,39 @@ enum {
     RECENT_S = 60 /* purges found in the log that somebody may still wait to hear confirmed */
 };
 
-/* KEYS: purges, gateways. ARGV: id, ms of being there. Answers the last purge's number, the time, and who was there
- * when, both in ms. */
+/* These two and the purge begin with a command that removes: where the first that writes is allowed, a server that is
+ * full refuses none of the rest, and what they add is bounded.
+ *
+ * KEYS: purges, gateways. ARGV: id, ms of being there, PURGE_NUMBER_MAX. Answers the last purge's number, the time, and
+ * who was there when, both in ms. Who was there later than now was so by another server's clock, before a failover. */
 static const struct redis_script beat_script = {
     "beat", "local t = redis.call('TIME')\n"
             "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
-            "redis.call('ZADD', KEYS[2], string.format('%.0f', now), ARGV[1])\n"
+            "local ms = string.format('%.0f', now)\n"
             "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now - ARGV[2]))\n"
+            "for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ms, '+inf')) do\n"
+            "  redis.call('ZADD', KEYS[2], ms, id)\n"
+            "end\n"
+            "redis.call('ZADD', KEYS[2], ms, ARGV[1])\n"
             "redis.call('PEXPIRE', KEYS[2], ARGV[2])\n"
             "local answer = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')\n"
             "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')\n"
-            "table.insert(answer, 1, string.format('%.0f', now))\n"
+            "table.insert(answer, 1, ms)\n"
             "table.insert(answer, 1, last[2] or '0')\n"
             "return answer\n"};
 
 /* The same, and who reads the log is there from that moment on: a later purge waits for it. Answers a number that is
- * not less than any purge's so far, then the log: kind and head, number, … */
+ * not less than any purge's so far, then the log: kind and head, number, … Numbers that no purge can have go. */
 static const struct redis_script sync_script = {
     "sync", "local t = redis.call('TIME')\n"
             "local now = t[1] * 1000000 + t[2]\n"
+            "redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. ARGV[3], '+inf')\n"
             "redis.call('ZADD', KEYS[2], string.format('%.0f', math.floor(now / 1000)), ARGV[1])\n"
             "redis.call('PEXPIRE', KEYS[2], ARGV[2])\n"
             "local answer = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf', 'WITHSCORES')\n"
             "if #answer > 0 then now = math.max(now, tonumber(answer[#answer])) end\n"
             "table.insert(answer, 1, string.format('%.0f', now))\n"
             "return answer\n"};
-
-bool coherence_number(struct slice text, int64_t *number)
-{
-    return units_integer(text, number);
-}
 
 void coherence_run(struct coherence *coherence, struct redis_call *call, const struct redis_script *script,
                    const struct slice *arguments, size_t count)
@@ -102,15 +96,19 @@ static struct redis_call *new_saying(struct coherence *coherence)
     return &saying->call;
 }
 
-void coherence_say(struct coherence *coherence, struct slice message)
+void coherence_say(struct coherence *coherence, const struct coherence_message *message)
 {
     struct redis_call *call = new_saying(coherence);
+    struct buf text;
+    buf_init(&text, COHERENCE_MESSAGE_MAX);
+    coherence_message_write(&text, message);
     call->timeout_us = CALL_TIMEOUT_MS * CLOCK_MILLISECOND;
     call->argument_count = 3;
     call->arguments[0] = slice_of("PUBLISH");
     call->arguments[1] = slice_of(coherence->channel);
-    call->arguments[2] = message;
+    call->arguments[2] = buf_slice(&text);
     coherence->options.redis->start(coherence->options.redis, call);
+    buf_free(&text);
 }
 
 /* Purges. */
@@ -139,22 +137,22 @@ int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t 
 
 void coherence_learn(struct coherence *coherence, struct slice head, int64_t number, bool soft)
 {
-    char text[COHERENCE_ID_MAX + 64];
     int64_t before = coherence_apply(coherence, head, number, soft);
-    if (coherence->options.redis == NULL)
-        return;
-    snprintf(text, sizeof(text), "C %" PRId64 " %" PRId64 " %s", number, before, coherence->id);
-    coherence_say(coherence, slice_of(text));
+    const struct coherence_message message = {
+        .kind = COHERENCE_CONFIRMED, .id = slice_of(coherence->id), .number = number, .known = before};
+    if (coherence->options.redis != NULL)
+        coherence_say(coherence, &message);
 }
 
 /* The log, read when the channel can be heard. */
 
 static void run_with_id(struct coherence *coherence, struct redis_call *call, const struct redis_script *script)
 {
-    char live[16];
+    char live[24], most[24];
     snprintf(live, sizeof(live), "%d", COHERENCE_LIVE_MS);
-    const struct slice arguments[] = {slice_of(coherence->id), slice_of(live)};
-    coherence_run(coherence, call, script, arguments, 2);
+    snprintf(most, sizeof(most), "%" PRId64, PURGE_NUMBER_MAX);
+    const struct slice arguments[] = {slice_of(coherence->id), slice_of(live), slice_of(most)};
+    coherence_run(coherence, call, script, arguments, 3);
 }
 
 static void start_sync(struct coherence *coherence);
@@ -166,20 +164,15 @@ static void on_sync_timer(struct timer *timer)
 
 static struct slice text_at(const struct redisReply *reply, size_t at)
 {
-    if (at >= reply->elements || reply->element[at]->type != REDIS_REPLY_STRING)
-        return slice_make("", 0);
-    return slice_make(reply->element[at]->str, (size_t)reply->element[at]->len);
+    return at < reply->elements ? redis_wire_text(reply->element[at]) : slice_make("", 0);
 }
 
 /* One line of the log: 'h' or 's' and the head. */
 static void read_log_line(struct coherence *coherence, struct slice line, struct slice score, int64_t now)
 {
-    char text[32];
-    if (line.length < 2 || score.length == 0 || score.length >= sizeof(text))
+    int64_t number;
+    if (line.length < 2 || line.length > 1 + PURGE_HEAD_MAX || !coherence_score(score, &number) || number == 0)
         return;
-    memcpy(text, score.at, score.length);
-    text[score.length] = '\0';
-    int64_t number = (int64_t)strtod(text, NULL); /* whole, below 2^53 */
     struct slice head = slice_make(line.at + 1, line.length - 1);
     if (number > now - RECENT_S * CLOCK_SECOND)
         coherence_learn(coherence, head, number, line.at[0] == 's');
@@ -250,7 +243,8 @@ static void on_link(void *context, bool up)
 /* It was there so long ago. */
 static void meet(struct coherence *coherence, struct slice id, int64_t ago_us)
 {
-    if (id.length == 0 || id.length >= COHERENCE_ID_MAX || slice_is(id, coherence->id))
+    int64_t seen_us = loop_now(coherence->options.loop) - ago_us;
+    if (!coherence_is_id(id) || slice_is(id, coherence->id))
         return;
     size_t i = 0;
     while (i < coherence->gateway_count && !slice_is(id, coherence->gateways[i].id))
@@ -259,10 +253,12 @@ static void meet(struct coherence *coherence, struct slice id, int64_t ago_us)
         return;
     struct gateway *gateway = &coherence->gateways[i];
     if (i == coherence->gateway_count) {
-        snprintf(gateway->id, sizeof(gateway->id), "%.*s", (int)id.length, id.at);
+        *gateway = (struct gateway){.seen_us = seen_us};
+        memcpy(gateway->id, id.at, id.length);
         coherence->gateway_count++;
     }
-    gateway->seen_us = loop_now(coherence->options.loop) - ago_us;
+    if (gateway->seen_us < seen_us)
+        gateway->seen_us = seen_us;
 }
 
 static void part(struct coherence *coherence, size_t at)
@@ -279,32 +275,41 @@ static void part_by_id(struct coherence *coherence, struct slice id)
     }
 }
 
-static double score_at(const struct redisReply *reply, size_t at)
+/* The register as the beat answers it: from then on id, when it was there, … */
+static void read_register(struct coherence *coherence, const struct redisReply *reply, size_t from, int64_t now_ms)
 {
-    char copied[32];
-    struct slice text = text_at(reply, at);
-    snprintf(copied, sizeof(copied), "%.*s", (int)text.length, text.at);
-    return strtod(copied, NULL);
-}
-
-static void on_beat(struct redis_call *call)
-{
-    struct coherence *coherence = MEM_OUTER(call, struct coherence, beat);
-    const struct redisReply *reply = call->reply;
-    coherence->beating = false;
-    if (call->outcome != REDIS_ANSWERED || reply->type != REDIS_REPLY_ARRAY || reply->elements < 2)
-        return;
-    double now_ms = score_at(reply, 1);
-    for (size_t i = 2; i + 1 < reply->elements; i += 2)
-        meet(coherence, text_at(reply, i), (int64_t)(now_ms - score_at(reply, i + 1)) * CLOCK_MILLISECOND);
+    int64_t seen_ms;
+    for (size_t i = from; i + 1 < reply->elements; i += 2) {
+        if (!coherence_score(text_at(reply, i + 1), &seen_ms))
+            continue;
+        int64_t ago_ms = now_ms > seen_ms ? now_ms - seen_ms : 0;
+        if (ago_ms <= COHERENCE_LIVE_MS)
+            meet(coherence, text_at(reply, i), ago_ms * CLOCK_MILLISECOND);
+    }
     int64_t gone_us = loop_now(coherence->options.loop) - COHERENCE_LIVE_MS * CLOCK_MILLISECOND;
     for (size_t i = coherence->gateway_count; i > 0; i--) {
         if (coherence->gateways[i - 1].seen_us < gone_us)
             part(coherence, i - 1);
     }
     counters_set(coherence->counters, METRIC_SHARED_GATEWAYS, (int64_t)coherence->gateway_count + 1);
-    if (score_at(reply, 0) > (double)purges_known(memory_purges(coherence->options.memory)))
+}
+
+static void on_beat(struct redis_call *call)
+{
+    struct coherence *coherence = MEM_OUTER(call, struct coherence, beat);
+    const struct redisReply *reply = call->reply;
+    int64_t now_ms, last;
+    coherence->beating = false;
+    if (call->outcome != REDIS_ANSWERED || reply->type != REDIS_REPLY_ARRAY ||
+        !coherence_number(text_at(reply, 1), &now_ms))
+        return;
+    read_register(coherence, reply, 2, now_ms);
+    bool is_new =
+        coherence_score(text_at(reply, 0), &last) && last > purges_known(memory_purges(coherence->options.memory));
+    if (is_new)
         start_sync(coherence); /* it was not heard yet, or never will be */
+    if (coherence->linked)
+        coherence_tell_purges(coherence); /* Redis does as it is asked, and what is confirmed will be heard */
 }
 
 static void on_beat_timer(struct timer *timer)
@@ -320,70 +325,50 @@ static void on_beat_timer(struct timer *timer)
 
 /* The channel. */
 
-static void hear_stored(struct coherence *coherence, struct slice rest)
+static void hear_stored(struct coherence *coherence, const struct coherence_message *message)
 {
-    struct slice id, mark;
-    uint8_t bytes[8];
-    uint64_t number = 0;
-    if (!slice_cut(&rest, ' ', &id) || !slice_cut(&rest, ' ', &mark) || rest.length == 0 ||
-        !codec_unhex(mark, bytes, sizeof(bytes)))
+    if (slice_is(message->id, coherence->id))
         return;
-    if (slice_is(id, coherence->id))
-        return;
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        number = number << 8 | bytes[i];
     counters_add(coherence->counters, METRIC_SHARED_INVALIDATIONS, 1);
-    memory_invalidate(coherence->options.memory, rest, number);
+    memory_invalidate(coherence->options.memory, message->text, message->mark);
 }
 
-static void hear_purge(struct coherence *coherence, struct slice rest)
+static void hear_purge(struct coherence *coherence, const struct coherence_message *message)
 {
-    struct slice number_text, soft, id;
-    int64_t number;
-    if (!slice_cut(&rest, ' ', &number_text) || !slice_cut(&rest, ' ', &soft) || !slice_cut(&rest, ' ', &id) ||
-        rest.length == 0 || !coherence_number(number_text, &number) || number <= 0)
-        return;
-    meet(coherence, id, 0);
-    if (slice_is(id, coherence->id))
-        (void)coherence_apply(coherence, rest, number, slice_is(soft, "1"));
+    meet(coherence, message->id, 0);
+    if (slice_is(message->id, coherence->id))
+        (void)coherence_apply(coherence, message->text, message->number, message->soft);
     else
-        coherence_learn(coherence, rest, number, slice_is(soft, "1"));
+        coherence_learn(coherence, message->text, message->number, message->soft);
 }
 
-static void hear_echo(struct coherence *coherence, struct slice rest)
+static void hear_echo(struct coherence *coherence, const struct coherence_message *message)
 {
-    struct slice number, known;
-    struct echo *echo = &coherence->echoes[coherence->echo_count % COHERENCE_ECHOES];
-    if (!slice_cut(&rest, ' ', &number) || !slice_cut(&rest, ' ', &known) || rest.length == 0 ||
-        rest.length >= COHERENCE_ID_MAX || !coherence_number(number, &echo->number) ||
-        !coherence_number(known, &echo->known))
-        return;
-    snprintf(echo->id, sizeof(echo->id), "%.*s", (int)rest.length, rest.at);
-    coherence->echo_count++;
+    struct echo *echo = &coherence->echoes[coherence->echo_count++ % COHERENCE_ECHOES];
+    *echo = (struct echo){.number = message->number, .known = message->known};
+    memcpy(echo->id, message->id.at, message->id.length);
     coherence_hear_echo(coherence, echo);
 }
 
-static void on_message(void *context, struct slice channel, struct slice message)
+static void on_message(void *context, struct slice channel, struct slice bytes)
 {
     struct coherence *coherence = context;
-    if (!slice_is(channel, coherence->channel) || message.length < 3 || message.at[1] != ' ')
+    struct coherence_message message;
+    if (!slice_is(channel, coherence->channel) || !coherence_message_read(bytes, &message))
         return;
-    struct slice rest = slice_make(message.at + 2, message.length - 2);
-    switch (message.at[0]) {
-    case 'S':
-        hear_stored(coherence, rest);
+    switch (message.kind) {
+    case COHERENCE_STORED:
+        hear_stored(coherence, &message);
         return;
-    case 'P':
-        hear_purge(coherence, rest);
+    case COHERENCE_PURGED:
+        hear_purge(coherence, &message);
         return;
-    case 'C':
-        hear_echo(coherence, rest);
+    case COHERENCE_CONFIRMED:
+        hear_echo(coherence, &message);
         return;
-    case 'L':
-        part_by_id(coherence, rest);
+    case COHERENCE_LEFT:
+        part_by_id(coherence, message.id);
         return;
-    default:
-        return; /* of a later version */
     }
 }
 
@@ -395,6 +380,9 @@ static void name_all(struct coherence *coherence)
     random_secret(&number, sizeof(number));
     snprintf(coherence->id, sizeof(coherence->id), "%.*s#%016" PRIx64, COHERENCE_NAME_MAX - 1, coherence->options.name,
              number);
+    for (char *c = coherence->id; *c != '\0'; c++)
+        *c = *c > ' ' && *c <= '~' ? *c : '?';
+    assert(coherence_is_id(slice_of(coherence->id)));
     const char *prefix = coherence->prefix;
     snprintf(coherence->channel, sizeof(coherence->channel), "%sbus", prefix);
     /* Both in one slot of a cluster, wherever that is. */
@@ -432,7 +420,7 @@ void coherence_leave(struct coherence *coherence)
         return;
     coherence->leaving = true;
     /* Two plain commands: a script might have to be sent twice, and there is no time. */
-    char text[COHERENCE_ID_MAX + 2];
+    const struct coherence_message message = {.kind = COHERENCE_LEFT, .id = slice_of(coherence->id)};
     struct redis_call *call = new_saying(coherence);
     call->timeout_us = CALL_TIMEOUT_MS * CLOCK_MILLISECOND;
     call->argument_count = 3;
@@ -440,8 +428,7 @@ void coherence_leave(struct coherence *coherence)
     call->arguments[1] = call->key = slice_of(coherence->gateways_key);
     call->arguments[2] = slice_of(coherence->id);
     coherence->options.redis->start(coherence->options.redis, call);
-    snprintf(text, sizeof(text), "L %s", coherence->id);
-    coherence_say(coherence, slice_of(text));
+    coherence_say(coherence, &message);
 }
 
 bool coherence_has_left(const struct coherence *coherence)

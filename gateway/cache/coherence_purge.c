@@ -5,7 +5,7 @@
 #include "cache/coherence_purge.h"
 
 #include "base/clock.h"
-#include "search/key.h"
+#include "io/redis_wire.h"
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
@@ -17,19 +17,24 @@ enum {
     TRY_MS = 2000,   /* to reach Redis */
     RETRY_MS = 100,
     NUMBERS_MAX = 4, /* times a purge is told anew because somebody knew more than Redis */
-    KEPT_MAX = 64    /* purges kept while Redis is away; more become one for everything */
+    KEPT_MAX = 64,   /* purges kept while Redis is away; more become one for everything */
+    AWAITED_MAX = 2 * COHERENCE_GATEWAYS_MAX
 };
 
 /* KEYS: purges, gateways. ARGV: channel, id, 'h' or 's', head, the least number before, ms that the log lives, ms of
- * being there, how many purges are kept, the head of all. Answers the purge's number and who is there.
+ * being there, how many purges are kept, the head of all, PURGE_NUMBER_MAX. Answers the purge's number and who is
+ * there.
  *
  * Numbers are Redis's time, so that they grow even when Redis was emptied, and never less than one that is known. The
- * purges that no longer fit are one for everything, of the last of their numbers. */
+ * purges that no longer fit are one for everything, of the last of their numbers. The log lives for the longest of all
+ * who ever asked. */
 static const struct redis_script purge_script = {
     "purge", "local t = redis.call('TIME')\n"
              "local now = t[1] * 1000000 + t[2]\n"
+             "redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. ARGV[10], '+inf')\n"
              "local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')\n"
              "local number = math.max(now, tonumber(ARGV[5]) + 1, (tonumber(last[2]) or 0) + 1)\n"
+             "if number > tonumber(ARGV[10]) then return redis.error_reply('ERR no greater number') end\n"
              "local text = string.format('%.0f', number)\n"
              "redis.call('ZADD', KEYS[1], text, ARGV[3] .. ARGV[4])\n"
              "local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[8])\n"
@@ -38,7 +43,7 @@ static const struct redis_script purge_script = {
              "  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over)\n"
              "  redis.call('ZADD', KEYS[1], 'GT', cut[2], 'h' .. ARGV[9])\n"
              "end\n"
-             "redis.call('PEXPIRE', KEYS[1], ARGV[6])\n"
+             "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[6]) then redis.call('PEXPIRE', KEYS[1], ARGV[6]) end\n"
              "local soft = ARGV[3] == 's' and '1' or '0'\n"
              "redis.call('PUBLISH', ARGV[1], 'P ' .. text .. ' ' .. soft .. ' ' .. ARGV[2] .. ' ' .. ARGV[4])\n"
              "local ms = string.format('%.0f', math.floor(now / 1000) - ARGV[7])\n"
@@ -59,14 +64,15 @@ struct purging {
     size_t head_length;
     bool soft;
     int64_t since_us;
-    int64_t number, floor;
-    unsigned numbers;   /* used so far */
-    bool calling, kept; /* the script is under way; Redis is away, to be told later */
+    int64_t number, floor, least; /* what it must be greater than: as somebody said, and as Redis was asked */
+    unsigned numbers;             /* used so far */
+    bool calling, kept;           /* the script is under way; Redis is away, to be told later */
     struct redis_call call;
     struct timer timer; /* of the next try, or of the end of the wait */
     struct awaited *awaited;
     size_t awaited_count;
-    char texts[4][24]; /* the script's numbers */
+    bool crowded;      /* there are more than that */
+    char texts[5][24]; /* the script's numbers */
 };
 
 static struct slice head_of(const struct purging *purging)
@@ -102,6 +108,8 @@ static void answer(struct purging *purging, bool told)
         if (!awaited->excused)
             add_name(awaited->confirmed ? &order->confirmed : &order->silent, awaited->id);
     }
+    if (purging->crowded)
+        add_name(&order->silent, "…");
     order->told = told;
     order->letter.on_open = on_open;
     mailbox_post(order->reply_to, &order->letter);
@@ -133,24 +141,26 @@ static bool is_confirmed(const struct purging *purging)
         if (!purging->awaited[i].confirmed && !purging->awaited[i].excused)
             return false;
     }
-    return true;
+    return !purging->crowded;
 }
 
 /* Who must confirm. */
 
 static void await(struct purging *purging, struct slice id)
 {
-    if (id.length == 0 || id.length >= COHERENCE_ID_MAX || slice_is(id, purging->coherence->id))
+    if (!coherence_is_id(id) || slice_is(id, purging->coherence->id))
         return;
     for (size_t i = 0; i < purging->awaited_count; i++) {
         if (slice_is(id, purging->awaited[i].id))
             return;
     }
-    if (purging->awaited_count == 2 * COHERENCE_GATEWAYS_MAX)
+    if (purging->awaited_count == AWAITED_MAX) {
+        purging->crowded = true;
         return;
+    }
     struct awaited *awaited = &purging->awaited[purging->awaited_count++];
     *awaited = (struct awaited){.confirmed = false};
-    snprintf(awaited->id, sizeof(awaited->id), "%.*s", (int)id.length, id.at);
+    memcpy(awaited->id, id.at, id.length);
 }
 
 /* Those that we know, also where Redis has lost its register. */
@@ -158,8 +168,9 @@ static void await_known(struct purging *purging)
 {
     struct coherence *coherence = purging->coherence;
     if (purging->awaited == NULL)
-        purging->awaited = mem_new(2 * COHERENCE_GATEWAYS_MAX * sizeof(struct awaited));
+        purging->awaited = mem_new(AWAITED_MAX * sizeof(struct awaited));
     purging->awaited_count = 0;
+    purging->crowded = false;
     for (size_t i = 0; i < coherence->gateway_count; i++)
         await(purging, slice_of(coherence->gateways[i].id));
 }
@@ -167,14 +178,14 @@ static void await_known(struct purging *purging)
 static void tell(struct purging *purging);
 
 /* True when the purge must be told anew: who confirmed it knew of a number that is not less, so what it has fetched
- * since may bear a greater number than this purge. */
+ * since may bear a greater number than this purge. Where that was done often enough, it counts as silent. */
 static bool take_echo(struct purging *purging, const struct echo *echo)
 {
     if (echo->number != purging->number)
         return false;
-    if (echo->known >= purging->number && purging->numbers < NUMBERS_MAX) {
+    if (echo->known >= purging->number) {
         purging->floor = echo->known;
-        return true;
+        return purging->numbers < NUMBERS_MAX;
     }
     for (size_t i = 0; i < purging->awaited_count; i++) {
         if (strcmp(purging->awaited[i].id, echo->id) == 0)
@@ -252,15 +263,17 @@ static void keep_or_retry(struct purging *purging)
 {
     struct loop *loop = purging->coherence->options.loop;
     int64_t now_us = loop_now(loop);
-    if (now_us - purging->since_us < TRY_MS * CLOCK_MILLISECOND) {
+    bool was_kept = purging->order == NULL;
+    if (!was_kept && now_us - purging->since_us < TRY_MS * CLOCK_MILLISECOND) {
         timer_start(loop, &purging->timer, now_us + RETRY_MS * CLOCK_MILLISECOND);
         return;
     }
     await_known(purging);
     answer(purging, false);
     keep(purging);
-    log_say(purging->coherence->log, LOG_LEVEL_WARN,
-            "a purge cannot be told to the other gateways: Redis is away; it will be when it is back");
+    if (!was_kept)
+        log_say(purging->coherence->log, LOG_LEVEL_WARN,
+                "a purge cannot be told to the other gateways: Redis is away; it will be when it is back");
 }
 
 static void on_told(struct redis_call *call)
@@ -271,8 +284,7 @@ static void on_told(struct redis_call *call)
     int64_t number;
     purging->calling = false;
     if (call->outcome != REDIS_ANSWERED || reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 ||
-        reply->element[0]->type != REDIS_REPLY_STRING ||
-        !coherence_number(slice_make(reply->element[0]->str, (size_t)reply->element[0]->len), &number)) {
+        !coherence_number(redis_wire_text(reply->element[0]), &number) || number <= purging->least) {
         keep_or_retry(purging);
         return;
     }
@@ -281,10 +293,8 @@ static void on_told(struct redis_call *call)
     (void)purges_add(memory_purges(coherence->options.memory), head_of(purging), number, purging->soft,
                      loop_now(coherence->options.loop));
     await_known(purging);
-    for (size_t i = 1; i < reply->elements; i++) {
-        if (reply->element[i]->type == REDIS_REPLY_STRING)
-            await(purging, slice_make(reply->element[i]->str, (size_t)reply->element[i]->len));
-    }
+    for (size_t i = 1; i < reply->elements; i++)
+        await(purging, redis_wire_text(reply->element[i]));
     size_t kept = coherence->echo_count < COHERENCE_ECHOES ? coherence->echo_count : COHERENCE_ECHOES;
     for (size_t i = 0; i < kept; i++) {
         if (take_echo(purging, &coherence->echoes[i])) {
@@ -309,10 +319,12 @@ static void tell(struct purging *purging)
     purging->kept = false;
     purging->number = 0;
     name_all(coherence, all);
-    snprintf(purging->texts[0], sizeof(purging->texts[0]), "%" PRId64, known > purging->floor ? known : purging->floor);
+    purging->least = known > purging->floor ? known : purging->floor;
+    snprintf(purging->texts[0], sizeof(purging->texts[0]), "%" PRId64, purging->least);
     snprintf(purging->texts[1], sizeof(purging->texts[1]), "%" PRId64, lifetime_ms);
     snprintf(purging->texts[2], sizeof(purging->texts[2]), "%d", COHERENCE_LIVE_MS);
     snprintf(purging->texts[3], sizeof(purging->texts[3]), "%d", PURGES_MAX);
+    snprintf(purging->texts[4], sizeof(purging->texts[4]), "%" PRId64, PURGE_NUMBER_MAX);
     purging->call = (struct redis_call){.on_done = on_told};
     const struct slice arguments[] = {slice_of(coherence->channel),
                                       slice_of(coherence->id),
@@ -322,8 +334,9 @@ static void tell(struct purging *purging)
                                       slice_of(purging->texts[1]),
                                       slice_of(purging->texts[2]),
                                       slice_of(purging->texts[3]),
-                                      slice_of(all)};
-    coherence_run(coherence, &purging->call, &purge_script, arguments, 9);
+                                      slice_of(all),
+                                      slice_of(purging->texts[4])};
+    coherence_run(coherence, &purging->call, &purge_script, arguments, 10);
 }
 
 void coherence_tell_purges(struct coherence *coherence)
@@ -331,6 +344,7 @@ void coherence_tell_purges(struct coherence *coherence)
     for (struct purging *purging = coherence->purgings; purging != NULL; purging = purging->next) {
         if (purging->kept) {
             purging->numbers = 0;
+            purging->floor = 0;
             purging->since_us = loop_now(coherence->options.loop);
             tell(purging);
         }

@@ -4,6 +4,7 @@
 #include "cache/stored.h"
 
 #include "base/hash.h"
+#include "cache/purges.h"
 #include "search/json_scan.h"
 
 #include <endian.h>
@@ -184,7 +185,8 @@ static bool are_possible(const struct stored_facts *facts, struct window window)
 {
     return facts->age_us >= 0 && facts->age_us <= INTEGER_MAX && facts->kept_ms > 0 &&
            facts->kept_ms <= INTEGER_MAX / 1000 && facts->fetched_wall_us >= 0 &&
-           facts->fetched_wall_us <= INTEGER_MAX && facts->purge_number >= 0 && facts->window.size == window.size &&
+           facts->fetched_wall_us <= INTEGER_MAX && facts->purge_number >= 0 &&
+           facts->purge_number <= PURGE_NUMBER_MAX && facts->window.size == window.size &&
            facts->window.index == window.index;
 }
 

@@ -7,22 +7,20 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "cache/coherence_message.h"
 #include "cache/lifetime.h"
 #include "cache/memory.h"
 #include "io/mailbox.h"
 #include "io/redis.h"
 
-enum {
-    COHERENCE_NAME_MAX = 128,    /* bytes of a gateway's name */
-    COHERENCE_GATEWAYS_MAX = 256 /* known at a time; more are not waited for */
-};
+enum { COHERENCE_GATEWAYS_MAX = 256 /* known at a time; where a purge finds twice as many, it is not confirmed */ };
 
 struct coherence_options {
     struct loop *loop;
     struct redis *redis; /* on that loop; NULL: there are no others */
     struct memory *memory;
     struct slice prefix; /* of all keys */
-    const char *name;    /* of this gateway, for people; without blanks */
+    const char *name;    /* of this gateway, for people; bytes that are not printable ASCII become '?' */
     const struct lifetime *lifetime;
 };
 
@@ -54,7 +52,8 @@ struct purge_order {
     struct mailbox *reply_to;
     void (*on_done)(struct purge_order *order); /* on reply_to's thread, once */
 
-    /* Names, each with a line feed: who has confirmed, this gateway first, and who was there and has not. */
+    /* Names, each with a line feed: who has confirmed, this gateway first, and who was there and has not ("…" for more
+     * than can be waited for). */
     struct buf confirmed, silent; /* to be freed */
     bool told;                    /* the others were told; false: Redis is away, and they will be when it is back */
 

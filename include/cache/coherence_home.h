@@ -6,7 +6,6 @@
 #include "cache/coherence.h"
 
 enum {
-    COHERENCE_ID_MAX = COHERENCE_NAME_MAX + 20, /* name, '#', 16 hex digits */
     COHERENCE_PREFIX_MAX = 256,
     COHERENCE_ECHOES = 256,
     COHERENCE_LIVE_MS = 15000 /* who was not heard of for so long is not there */
@@ -14,7 +13,7 @@ enum {
 
 /* A gateway, ourselves not counted. */
 struct gateway {
-    char id[COHERENCE_ID_MAX];
+    char id[COHERENCE_ID_MAX]; /* of this and all below: coherence_is_id */
     int64_t seen_us;
 };
 
@@ -56,13 +55,10 @@ void coherence_learn(struct coherence *coherence, struct slice head, int64_t num
 int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t number, bool soft);
 
 /* Says something on the channel that nobody waits for. */
-void coherence_say(struct coherence *coherence, struct slice message);
+void coherence_say(struct coherence *coherence, const struct coherence_message *message);
 
 /* Runs a script on the keys of purges and gateways. */
 void coherence_run(struct coherence *coherence, struct redis_call *call, const struct redis_script *script,
                    const struct slice *arguments, size_t count);
-
-/* An integer of a message or a reply; false when it is none. */
-bool coherence_number(struct slice text, int64_t *number) MUST_CHECK;
 
 #endif

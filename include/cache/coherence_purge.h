@@ -5,7 +5,7 @@
 
 #include "cache/coherence_home.h"
 
-/* Redis is back: tells the purges that were kept. */
+/* Redis is back: tells the purges that were kept. Those that fail again are kept again. */
 void coherence_tell_purges(struct coherence *coherence);
 
 /* A confirmation came. */

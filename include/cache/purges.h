@@ -12,6 +12,10 @@ enum {
     PURGE_HEAD_MAX = 1024 /* bytes */
 };
 
+/* The greatest number that is believed of anybody: numbers are Redis's microseconds (this is in the year 2255), and
+ * pass through doubles, which are exact below 2^53. From there on a purge can no longer be told to others. */
+#define PURGE_NUMBER_MAX INT64_C(9000000000000000)
+
 struct purges;
 
 struct purges *purges_new(void);

@@ -169,6 +169,48 @@ def test_a_stopped_gateway_is_named(pair):
     wait_until(lambda: sorted(purge(pair.a)["confirmed"]) == sorted([name(pair.a), name(pair.b)]), "both to confirm")
 
 
+def test_a_purge_that_redis_refused_is_told_though_the_channel_stayed_up(pair):
+    """A Redis that runs no script, and still tells what is published."""
+    assert total(pair.a) == 1000
+    pair.stored(1)
+    assert total(pair.b) == 1000
+    pair.redis("ACL", "SETUSER", "default", "-@scripting")
+    with pair.a.connect_admin() as connection:
+        connection.send(connection.message("/purge?all=1", "POST"))
+        while not connection.readable(0.05):
+            pair.a.move_time(1)  # two seconds of trying
+        answer = connection.answer()
+    assert answer.status == 202 and json.loads(answer.body)["told"] is False, answer.body
+    pair.simulator.records(add=1)
+    assert total(pair.b) == 1000
+    pair.redis("ACL", "SETUSER", "default", "+@scripting")
+
+    def is_told():
+        pair.a.move_time(1)
+        return total(pair.b) == 1001
+    wait_until(is_told, "the kept purge to reach the other")
+    for gateway in (pair.a, pair.b):
+        assert gateway.metrics()["nexgate_redis_reconnects_total"] == 0
+
+
+def test_a_full_redis_still_tells_who_is_there_and_what_is_purged(pair):
+    """Register and log are small and bounded: they are not what a full Redis has to refuse."""
+    assert total(pair.a) == 1000
+    pair.stored(1)
+    assert total(pair.b) == 1000
+    pair.redis("CONFIG", "SET", "maxmemory", "1")
+    pair.redis("DEL", "nexgate:{gateways}:live")
+
+    def registered():
+        pair.a.move_time(1)
+        pair.b.move_time(1)
+        return int(pair.redis("ZCARD", "nexgate:{gateways}:live")) == 2
+    wait_until(registered, "both to register anew")
+    pair.simulator.records(add=1)
+    assert sorted(purge(pair.a)["confirmed"]) == sorted([name(pair.a), name(pair.b)])
+    assert total(pair.b) == 1001
+
+
 def test_who_ended_properly_is_not_waited_for(pair):
     pair.b.terminate()
     pair.b.process.wait()

@@ -50,6 +50,9 @@ static void answer(struct puppet_redis_call *own)
         make_ready(own, &away);
     else if (puppet->next_scripted < puppet->scripted)
         make_ready(own, &puppet->script[puppet->next_scripted++]);
+    else if (puppet->refusal != NULL && own->call->script != NULL &&
+             (puppet->refused == NULL || strcmp(puppet->refused, own->call->script->name) == 0))
+        make_ready(own, &(struct puppet_redis_answer){.outcome = REDIS_ANSWERED, .error = puppet->refusal});
     else
         make_ready(own, NULL);
 }

@@ -37,8 +37,10 @@ struct puppet_redis {
     struct deferred delivery;
     struct puppet_redis_call *first, *last; /* not answered yet, and those just answered */
 
-    bool is_away; /* is_there says no, calls are answered REDIS_AWAY */
-    bool is_held; /* calls wait for puppet_redis_release, or for their deadline */
+    bool is_away;        /* is_there says no, calls are answered REDIS_AWAY */
+    bool is_held;        /* calls wait for puppet_redis_release, or for their deadline */
+    const char *refusal; /* scripts are answered with this error: all, or those called `refused`; NULL: none is */
+    const char *refused;
     struct puppet_redis_answer script[PUPPET_REDIS_SCRIPT_MAX];
     size_t scripted, next_scripted;
 

@@ -877,6 +877,129 @@ static void without_redis_a_purge_is_local_and_told_later(void **state)
     ask(street, 1, NULL, "fwd=uri-miss", 46);
 }
 
+static void move_tenths(struct street *street, int tenths)
+{
+    for (int i = 0; i < tenths; i++) {
+        clock_move(street->clock, 100 * CLOCK_MILLISECOND);
+        settle(street);
+    }
+}
+
+/* A purge that is answered as not told, since every script is refused while the feed stays up. */
+static void purge_in_vain(struct street *street, const char *head, bool soft)
+{
+    struct order *order = order_purge(street, 0, head, soft);
+    move_tenths(street, 30);
+    assert_int_equal(order->answers, 1);
+    assert_false(order->purge.told);
+    assert_true(names(&order->purge.silent, "house-1\n"));
+    end_order(order);
+}
+
+static void a_purge_that_scripts_refused_is_told_though_the_feed_stayed_up(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    redis_of(street, 0)->refusal = "OOM command not allowed when used memory > 'maxmemory'.";
+    purge_in_vain(street, "t:v1:", false);
+    street->nexudus.total_items = 46;
+    ask(street, 1, NULL, "hit", 45);
+    redis_of(street, 0)->refusal = NULL;
+    uint64_t published = street->channels.published;
+    move_tenths(street, 25);
+    assert_int_equal(street->channels.published, published + 2); /* the purge and its confirmation, once */
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+    published = street->channels.published;
+    move_tenths(street, 50);
+    assert_int_equal(street->channels.published, published);
+}
+
+/* Kept purges are tried with each good beat, once: not every 100 ms for two seconds again, and not loudly. */
+static void a_kept_purge_is_tried_with_each_beat_until_it_is_told(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    redis_of(street, 0)->refusal = "OOM";
+    purge_in_vain(street, "t:v1:webhooks:", false);
+    purge_in_vain(street, "t:v1:coworkers:", false);
+    redis_of(street, 0)->refused = "purge"; /* and only that one: beats are good */
+    uint64_t calls = redis_of(street, 0)->calls;
+    move_tenths(street, 60);
+    assert_in_range(redis_of(street, 0)->calls - calls, 3 * 3, 4 * 3); /* a beat and two purges every 2 s */
+    redis_of(street, 0)->refusal = NULL;
+    street->nexudus.total_items = 46;
+    move_tenths(street, 25);
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+}
+
+/* While one is being told again, another of the same head is ordered, refused and kept: both are told in the end. */
+static void a_later_purge_loses_no_earlier_one(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    redis_of(street, 0)->refusal = "OOM";
+    purge_in_vain(street, "t:v1:webhooks:", false);
+    purge_in_vain(street, "t:v1:webhooks:", true);   /* says less than the one before */
+    purge_in_vain(street, "t:v1:webhooks:#", false); /* the same */
+    purge_in_vain(street, "t:v1:coworkers:", true);
+    redis_of(street, 0)->refusal = NULL;
+    uint64_t published = street->channels.published;
+    move_tenths(street, 25);
+    assert_int_equal(street->channels.published, published + 2 * 4);
+    street->nexudus.total_items = 46;
+    ask(street, 1, NULL, "fwd=uri-miss", 46); /* gone, not only stale */
+}
+
+/* What no gateway has written: it keeps nobody from being in step. */
+static void an_infinite_number_in_the_log_stops_nobody(void **state)
+{
+    struct street *street = *state;
+    const struct slice bad[] = {SLICE("ZADD"), SLICE("t:{gateways}:purges"), SLICE("inf"), SLICE("ht:v1:")};
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    puppet_reply_free(puppet_store_run(&street->store, bad, 4));
+    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    settle(street);
+    assert_true(memory_link_is_up(memory_link(street->houses[1].memory)));
+    ask(street, 1, NULL, "hit", 45);
+    puppet_reply_free(puppet_store_run(&street->store, bad, 4));
+    street->nexudus.total_items = 46;
+    purge(street, 0, "t:v1:", false);
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+}
+
+/* As after a failover to a server whose clock is an hour behind. */
+static void who_was_there_by_a_faster_clock_is_not_awaited_for_ever(void **state)
+{
+    struct street *street = *state;
+    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    redis_of(street, 1)->is_away = true;
+    street->store.skew_us = -3600 * CLOCK_SECOND;
+    move_tenths(street, 200);
+    struct order *order = order_purge(street, 0, "t:v1:", false);
+    settle(street);
+    assert_int_equal(order->answers, 1);
+    assert_true(names(&order->purge.confirmed, "house-0\n"));
+    assert_true(names(&order->purge.silent, ""));
+    end_order(order);
+}
+
+/* Whose windows live shorter than another's does not shorten the log for it. */
+static void the_log_lives_as_long_as_the_longest_lives(void **state)
+{
+    struct street *street = *state;
+    const struct slice left[] = {SLICE("PTTL"), SLICE("t:{gateways}:purges")};
+    purge(street, 0, "t:v1:", false);
+    lifetime_set(&street->houses[1].lifetime, CLOCK_SECOND, 0);
+    purge(street, 1, "t:v1:webhooks:", false);
+    redisReply *reply = puppet_store_run(&street->store, left, 2);
+    assert_true(reply->integer > (TTL + STALE) / CLOCK_MILLISECOND);
+    puppet_reply_free(reply);
+}
+
 /* Whoever may serve what others have stored is one that a purge waits for. */
 static void who_is_linked_is_there(void **state)
 {
@@ -976,6 +1099,12 @@ int main(void)
         WITH_STREET(a_purge_that_was_missed_is_in_the_log),
         WITH_STREET(a_message_that_was_lost_is_noticed),
         WITH_STREET(without_redis_a_purge_is_local_and_told_later),
+        WITH_STREET(a_purge_that_scripts_refused_is_told_though_the_feed_stayed_up),
+        WITH_STREET(a_kept_purge_is_tried_with_each_beat_until_it_is_told),
+        WITH_STREET(a_later_purge_loses_no_earlier_one),
+        WITH_STREET(an_infinite_number_in_the_log_stops_nobody),
+        WITH_STREET(who_was_there_by_a_faster_clock_is_not_awaited_for_ever),
+        WITH_STREET(the_log_lives_as_long_as_the_longest_lives),
         WITH_STREET(who_is_linked_is_there),
         WITH_STREET(numbers_grow_though_redis_was_emptied),
         WITH_STREET(a_gateway_alone_purges_alone),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
+#include "cache/purges.h"
 #include "cache/stored.h"
 #include "search/page.h"
 
@@ -213,13 +214,30 @@ static void a_right_checksum_is_not_enough(void **state)
     unmake(&sample);
 }
 
+/* A purge that must have a greater number than this window bears has to be possible. */
+static void numbers_of_purges_have_a_ceiling(void **state)
+{
+    static const int64_t good[] = {0, 1, PURGE_NUMBER_MAX}, bad[] = {-1, PURGE_NUMBER_MAX + 1, INT64_MAX, INT64_MIN};
+    struct sample sample;
+    (void)state;
+    make(&sample, 1, 0);
+    struct stored_facts facts = FACTS;
+    for (size_t i = 0; i < 7; i++) {
+        facts.purge_number = i < 3 ? good[i] : bad[i - 3];
+        buf_reset(&sample.bytes);
+        assert_true(stored_write(&sample.bytes, KEY, &facts, &sample.envelope, buf_slice(&sample.body)));
+        assert_int_equal(is_read(buf_slice(&sample.bytes), KEY, WINDOW), i < 3);
+    }
+    unmake(&sample);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_again),           cmocka_unit_test(a_long_body_is_compressed),
         cmocka_unit_test(another_key_or_window_is_not_answered),   cmocka_unit_test(any_flipped_bit_is_found),
         cmocka_unit_test(random_damage_to_a_large_entry_is_found), cmocka_unit_test(what_is_cut_or_longer_is_refused),
-        cmocka_unit_test(a_right_checksum_is_not_enough),
+        cmocka_unit_test(a_right_checksum_is_not_enough),          cmocka_unit_test(numbers_of_purges_have_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
