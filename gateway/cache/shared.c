@@ -185,9 +185,7 @@ static void send_query(struct shared_query *query)
     struct shared *shared = query->shared;
     query->moment = memory_moment(shared->options.memory, query->key);
     query->link = memory_link(shared->options.memory);
-    query->call = (struct redis_call){
-        .script = &shared_get_script, .key_count = 1, .argument_count = 1, .key = query->key, .on_done = on_value};
-    query->call.arguments[0] = query->key;
+    shared_ask_get(&query->call, query->key, on_value);
     shared->options.redis->start(shared->options.redis, &query->call);
 }
 

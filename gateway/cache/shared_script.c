@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The scripts, in Lua 5.1. Ages are counted by Redis: what a value's writer says of its age when it wrote, and the life
- * that has passed since; so no clock of a gateway decides which of two windows is the younger. */
+/* Looking, and the scripts, in Lua 5.1. Ages are counted by Redis: what a value's writer says of its age when it wrote,
+ * and the life that has passed since; so no clock of a gateway decides which of two windows is the younger. */
 #include "cache/shared_script.h"
 
-#include <hiredis/hiredis.h>
+#include "io/redis_wire.h"
 
-const struct redis_script shared_get_script = {"get", "local value = redis.pcall('GET', KEYS[1])\n"
-                                                      "if type(value) == 'table' then return {'', -3} end\n"
-                                                      "if not value then return {'', -2} end\n"
-                                                      "return {value, redis.call('PTTL', KEYS[1])}\n"};
+#include <hiredis/hiredis.h>
 
 _Static_assert(STORED_AGE_AT == 8 && STORED_KEPT_AT == 16 && STORED_LEAD_BYTES == 24,
                "the script below reads two little-endian numbers of 8 bytes there");
@@ -38,17 +35,36 @@ const struct redis_script shared_drop_script = {
             "return 0\n"};
 _Static_assert(STORED_CHECKSUM_BYTES == 16, "the script above says so");
 
+/* What PTTL says of a key that is not there, and of one that never expires. */
+enum { LIFE_NOTHING = -2, LIFE_FOR_EVER = -1 };
+
+void shared_ask_get(struct redis_call *call, struct slice key, void (*on_done)(struct redis_call *call))
+{
+    *call = (struct redis_call){.argument_count = 2, .key = key, .with_life = true, .on_done = on_done};
+    call->arguments[0] = slice_of("GET");
+    call->arguments[1] = key;
+}
+
 bool shared_read_get(const struct redis_call *call, enum shared_reply *what, struct slice *value, int64_t *left_ms)
 {
     const struct redisReply *reply = call->reply;
-    if (call->outcome != REDIS_ANSWERED || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        reply->element[0]->type != REDIS_REPLY_STRING || reply->element[1]->type != REDIS_REPLY_INTEGER)
+    if (call->outcome != REDIS_ANSWERED)
         return false;
-    *value = slice_make(reply->element[0]->str, (size_t)reply->element[0]->len);
-    *left_ms = reply->element[1]->integer;
-    if (*left_ms == -2)
+    if (reply->type == REDIS_REPLY_NIL) {
+        *what = SHARED_REPLY_NONE;
+        return true;
+    }
+    if (redis_wire_is_error(reply, "WRONGTYPE")) {
+        *what = SHARED_REPLY_FOREIGN;
+        return true;
+    }
+    if (reply->type != REDIS_REPLY_STRING || call->life_ms < LIFE_NOTHING)
+        return false;
+    *value = slice_make(reply->str, (size_t)reply->len);
+    *left_ms = call->life_ms;
+    if (call->life_ms == LIFE_NOTHING)
         *what = SHARED_REPLY_NONE;
     else
-        *what = *left_ms < 0 ? SHARED_REPLY_FOREIGN : SHARED_REPLY_VALUE;
+        *what = call->life_ms == LIFE_FOR_EVER ? SHARED_REPLY_FOREIGN : SHARED_REPLY_VALUE;
     return true;
 }

@@ -88,6 +88,11 @@ static bool write_words(struct redis_op *op, const struct redis_call *call)
     if (buf_room(&op->words, bytes < REDIS_UNSENT_MAX ? bytes : REDIS_UNSENT_MAX) == NULL)
         return false;
     op->word_count = call->argument_count;
+    if (call->with_life) {
+        redis_wire_begin(&op->head, 2);
+        redis_wire_word(&op->head, slice_of("PTTL"));
+        redis_wire_word(&op->head, call->key);
+    }
     if (call->script != NULL) {
         redis_wire_number(&op->words, call->key_count);
         op->word_count++;
@@ -159,6 +164,7 @@ static bool dispatch(struct redis_op *op)
     if (node == NULL)
         node = route->pick(route, op, &later);
     op->redirected = NULL;
+    op->call->life_ms = REDIS_LIFE_UNKNOWN;
     if (node == NULL && later) {
         timer_start(op->carrier->parts.loop, &op->again, loop_now(op->carrier->parts.loop) + REDIS_AGAIN_US);
         return true;
@@ -199,6 +205,13 @@ static void on_error(struct redis_op *op, struct redis_node *node, const struct 
     } else {
         finish(op, REDIS_ANSWERED, reply, true);
     }
+}
+
+static void on_life(struct redis_request *request, const struct redisReply *reply)
+{
+    struct redis_op *op = MEM_OUTER(request, struct redis_op, request);
+    if (reply->type == REDIS_REPLY_INTEGER)
+        op->call->life_ms = reply->integer;
 }
 
 static void on_reply(struct redis_request *request, const struct redisReply *reply)
@@ -266,6 +279,7 @@ static void start(struct redis *redis, struct redis_call *call)
     struct redis_op *op = mem_new(sizeof(*op));
     assert(call->argument_count > 0 && call->argument_count <= REDIS_ARGUMENTS_MAX);
     assert(call->script != NULL ? call->key_count <= call->argument_count : call->key_count == 0);
+    assert(!call->with_life || (call->script == NULL && call->key.at != NULL));
     call->outcome = REDIS_AWAY;
     call->reply = NULL;
     call->maybe_done = false;
@@ -276,6 +290,7 @@ static void start(struct redis *redis, struct redis_call *call)
     op->slot = slot_of(carrier, call);
     op->started_us = loop_now(loop);
     op->request.on_reply = on_reply;
+    op->request.on_ahead = call->with_life ? on_life : NULL;
     op->deadline.on_timer = on_deadline;
     op->again.on_timer = on_again;
     op->early.on_turn_end = on_early;

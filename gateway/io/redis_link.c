@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One connection. Its life: connecting → greeting (the login and a PING, sent at once) → ready → ended. Requests stand
- * in a ring in the order in which they were sent; one that was forgotten leaves an empty place, which swallows its
- * reply. */
+ * in a ring in the order in which they were sent, once for each reply; one that was forgotten leaves empty places,
+ * which swallow its replies. */
 #include "io/redis_link.h"
 
 #include "base/buf.h"
@@ -19,9 +19,10 @@
 
 enum {
     READ_BYTES = 64 * 1024,
-    READS_MAX = 32,    /* in one go: others have their turn too */
-    RING_FIRST = 16,   /* places; always a power of two */
-    KEPT_BYTES = 65536 /* of an empty output buffer */
+    READS_MAX = 32,                  /* in one go: others have their turn too */
+    RING_FIRST = 16,                 /* places; always a power of two */
+    KEPT_BYTES = 65536,              /* of an empty output buffer */
+    PLACES_MAX = 4 * REDIS_CALLS_MAX /* a command ahead, and an ASKING before each */
 };
 
 enum state { CONNECTING, GREETING, READY, ENDED };
@@ -43,7 +44,7 @@ struct redis_link {
 
     struct redis_request **ring;
     size_t ring_size;
-    uint64_t first, next; /* numbers of the oldest request without a reply, and of the next one */
+    uint64_t first, next; /* numbers of the oldest reply that has not come, and of the next one */
 
     struct deferred obituary; /* tells the requests on it that it has ended */
     struct deferred burial;
@@ -68,13 +69,13 @@ static void grow_ring(struct redis_link *link)
     link->ring_size = size;
 }
 
-static void push(struct redis_link *link, struct redis_request *request)
+/* Who expects the next reply; NULL: nobody does. Returns its number. */
+static uint64_t push(struct redis_link *link, struct redis_request *request)
 {
     if (link->next - link->first == link->ring_size)
         grow_ring(link);
-    if (request != NULL)
-        request->number = link->next;
-    *place(link, link->next++) = request;
+    *place(link, link->next) = request;
+    return link->next++;
 }
 
 /* Nothing comes or goes any more. */
@@ -95,8 +96,9 @@ static void tell_requests(struct deferred *deferred)
 {
     struct redis_link *link = MEM_OUTER(deferred, struct redis_link, obituary);
     while (link->first < link->next && !link->is_freed) {
-        struct redis_request *request = *place(link, link->first++);
-        if (request == NULL)
+        uint64_t number = link->first++;
+        struct redis_request *request = *place(link, number);
+        if (request == NULL || request->number != number)
             continue;
         request->maybe_done = link->out_total > request->begins_at;
         request->on_reply(request, NULL);
@@ -233,9 +235,14 @@ static void on_reply(struct redis_link *link, const struct redisReply *reply)
         redis_link_end(link, "a reply that nobody asked for");
         return;
     }
-    struct redis_request *request = *place(link, link->first++);
-    if (request != NULL)
+    uint64_t number = link->first++;
+    struct redis_request *request = *place(link, number);
+    if (request == NULL)
+        return;
+    if (request->number == number)
         request->on_reply(request, reply);
+    else
+        request->on_ahead(request, reply);
 }
 
 /* False when the link has ended. */
@@ -365,26 +372,35 @@ static bool has_room(const struct redis_link *link, size_t bytes)
     return bytes <= link->out.max - link->out.length;
 }
 
+static void add_asking(struct redis_link *link)
+{
+    buf_add(&link->out, slice_make(ASKING, sizeof(ASKING) - 1));
+    (void)push(link, NULL);
+}
+
 bool redis_link_send(struct redis_link *link, struct redis_request *request)
 {
-    size_t bytes = sizeof(ASKING);
+    size_t bytes = 2 * sizeof(ASKING);
     assert(link->state == READY && link->options.on_said == NULL);
     for (size_t i = 0; i < REDIS_REQUEST_PARTS; i++)
         bytes += request->parts[i].length;
-    if (link->next - link->first >= REDIS_CALLS_MAX || !has_room(link, bytes))
+    if (link->next - link->first >= PLACES_MAX || !has_room(link, bytes))
         return false;
     char *room = buf_room(&link->out, bytes);
     if (room == NULL)
         return false;
-    if (request->asking) {
-        buf_add(&link->out, slice_make(ASKING, sizeof(ASKING) - 1));
-        push(link, NULL);
-    }
+    if (request->asking)
+        add_asking(link);
     request->begins_at = link->out_total + (link->out.length - link->out_gone);
     request->maybe_done = false;
-    for (size_t i = 0; i < REDIS_REQUEST_PARTS; i++)
-        buf_add(&link->out, request->parts[i]);
-    push(link, request);
+    buf_add(&link->out, request->parts[0]);
+    if (request->on_ahead != NULL) {
+        request->number_ahead = push(link, request);
+        if (request->asking)
+            add_asking(link);
+    }
+    buf_add(&link->out, request->parts[1]);
+    request->number = push(link, request);
     loop_defer(link->loop, &link->flush);
     return true;
 }
@@ -393,6 +409,8 @@ void redis_link_forget(struct redis_link *link, struct redis_request *request)
 {
     assert(*place(link, request->number) == request);
     *place(link, request->number) = NULL;
+    if (request->on_ahead != NULL && request->number_ahead >= link->first)
+        *place(link, request->number_ahead) = NULL;
     request->maybe_done = link->out_total > request->begins_at;
 }
 

@@ -36,6 +36,8 @@ struct redis_script {
     const char *text;
 };
 
+#define REDIS_LIFE_UNKNOWN INT64_MIN
+
 /* Filled by the caller, who owns it; must stay where it is from start until on_done or cancel. The arguments are copied
  * by start. */
 struct redis_call {
@@ -46,6 +48,7 @@ struct redis_call {
     size_t argument_count;
     size_t key_count;                         /* of a script */
     struct slice key;                         /* whose slot decides the node; at == NULL: any node */
+    bool with_life;                           /* see life_ms; not with a script */
     int64_t timeout_us;                       /* 0: the options' */
     void (*on_done)(struct redis_call *call); /* once, never inside start */
 
@@ -53,6 +56,8 @@ struct redis_call {
     enum redis_outcome outcome;
     const struct redisReply *reply; /* REDIS_ANSWERED only; the carrier's, until on_done returns */
     bool maybe_done;                /* not ANSWERED: it was sent, so the server may have run it */
+    int64_t life_ms; /* ANSWERED, with_life: what PTTL said of `key` just before the command ran, so never of
+                        a younger value than what the command saw; REDIS_LIFE_UNKNOWN: no number */
 
     void *handle; /* the carrier's */
 };

@@ -18,14 +18,18 @@ enum { REDIS_REQUEST_PARTS = 2, REDIS_WHY_MAX = 160, REDIS_UNSENT_MAX = 64 * 102
 /* What is sent, embedded in who asks; stays where it is until on_reply or until it is forgotten. */
 struct redis_request {
     struct slice parts[REDIS_REQUEST_PARTS]; /* RESP, good as long as the request is */
-    bool asking;                             /* an ASKING goes before it */
+    bool asking;                             /* an ASKING goes before each of its commands */
+
+    /* NULL: the parts are one command. Else parts[0] is a command of its own, which runs before parts[1] on the same
+     * connection, and its reply, where it comes, is told here, before on_reply. Nothing may be done but to note it. */
+    void (*on_ahead)(struct redis_request *request, const struct redisReply *reply);
 
     /* Once. The reply is the link's until this returns; NULL: the connection ended. The request may be freed here. */
     void (*on_reply)(struct redis_request *request, const struct redisReply *reply);
     bool maybe_done; /* of no reply: bytes of it had left us */
 
     /* private: the link's, and the node's */
-    uint64_t number;
+    uint64_t number, number_ahead; /* their difference is more than 1 where there is an ASKING between them */
     uint64_t begins_at;
     struct redis_node *node;
     struct redis_request *next, *previous;
@@ -74,7 +78,7 @@ void redis_link_catch_up(struct redis_link *link);
 /* Ends it from our side: as if the peer had. Not inside redis_link_send or _say. */
 void redis_link_end(struct redis_link *link, const char *why);
 
-/* Requests whose reply is still to come. */
+/* Replies that are still to come. */
 size_t redis_link_under_way(const struct redis_link *link);
 
 #endif

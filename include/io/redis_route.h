@@ -21,7 +21,7 @@ struct redis_op {
     struct timer deadline, again;
     struct deferred early; /* AWAY at once */
     struct buf words;      /* of a script: what follows the text or its hash */
-    struct buf head;       /* of a script: EVALSHA and the hash, or EVAL and the text */
+    struct buf head;       /* of a script: EVALSHA and the hash, or EVAL and the text; with_life: PTTL and the key */
     const struct redis_script *script;
     size_t word_count;
     bool by_text;

@@ -20,9 +20,20 @@ static void free_call(struct puppet_redis_call *own)
     mem_free(own);
 }
 
+static int64_t life_of(struct puppet_redis_call *own)
+{
+    const struct slice ask[] = {slice_of("PTTL"), own->call->key};
+    redisReply *reply = puppet_store_run(own->redis->store, ask, 2);
+    int64_t life_ms = reply->type == REDIS_REPLY_INTEGER ? reply->integer : REDIS_LIFE_UNKNOWN;
+    puppet_reply_free(reply);
+    return life_ms;
+}
+
 static redisReply *run_on_server(struct puppet_redis_call *own)
 {
     const struct redis_script *script = own->call->script;
+    if (own->call->with_life)
+        own->call->life_ms = life_of(own);
     if (script != NULL)
         return puppet_store_script(own->redis->store, script->text, own->arguments, own->argument_count,
                                    own->call->key_count);
@@ -33,6 +44,7 @@ static void make_ready(struct puppet_redis_call *own, const struct puppet_redis_
 {
     struct redis_call *call = own->call;
     call->outcome = answer != NULL ? answer->outcome : REDIS_ANSWERED;
+    call->life_ms = REDIS_LIFE_UNKNOWN;
     call->maybe_done = call->outcome == REDIS_TIMED_OUT || (answer != NULL && answer->runs);
     if (answer != NULL && answer->error != NULL)
         own->reply = puppet_reply_error(answer->error);

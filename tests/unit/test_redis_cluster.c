@@ -13,6 +13,7 @@
 #include <hiredis/hiredis.h>
 
 #define SLOTS "*2\r\n$7\r\nCLUSTER\r\n$5\r\nSLOTS\r\n"
+#define PTTL "*2\r\n$4\r\nPTTL\r\n$3\r\nfoo\r\n"
 #define GET "*2\r\n$3\r\nGET\r\n$3\r\nfoo\r\n" /* slot 12182 */
 
 struct asked {
@@ -135,6 +136,28 @@ static void an_ask_is_followed_with_asking(void **state)
     leave(redis);
 }
 
+/* ASKING holds for one command only, so each of the two has its own; a life that was told by the node that has given
+ * the key away is forgotten. */
+static void a_key_and_its_life_are_asked_of_one_node(void **state)
+{
+    struct fake_house *house = *state;
+    struct asked asked = {.call = {.with_life = true}}, next = {0};
+    struct redis *redis = join_known(house);
+    get(redis, &asked);
+    fake_hear(house, PTTL GET);
+    fake_say(house, ":5000\r\n");
+    say_with_port(house, "-ASK 12182 :", "\r\n");
+    fake_hear(house, "*1\r\n$6\r\nASKING\r\n" PTTL "*1\r\n$6\r\nASKING\r\n" GET);
+    get(redis, &next);
+    fake_hear(house, GET);
+    fake_say(house, "+OK\r\n-ERR no\r\n+OK\r\n+bar\r\n+next\r\n");
+    FAKE_WAIT(house, next.done);
+    assert_string_equal(asked.text, "bar");
+    assert_true(asked.call.life_ms == REDIS_LIFE_UNKNOWN);
+    assert_string_equal(next.text, "next");
+    leave(redis);
+}
+
 static void a_cluster_that_is_down_is_asked_until_the_deadline(void **state)
 {
     struct fake_house *house = *state;
@@ -171,7 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(calls_wait_until_the_cluster_is_known), TEST(a_call_is_not_sent_round_for_ever),
         TEST(an_ask_is_followed_with_asking),        TEST(a_cluster_that_is_down_is_asked_until_the_deadline),
-        TEST(nonsense_redirections_are_answers),
+        TEST(nonsense_redirections_are_answers),     TEST(a_key_and_its_life_are_asked_of_one_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
