@@ -3,19 +3,16 @@
  * Must not know where windows come from. */
 #include "search/page.h"
 
-#include <assert.h>
+#include "base/least.h"
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+#include <assert.h>
 
 void page_plan(struct page_plan *plan, int64_t page, int64_t size, int64_t window_size, int64_t cap)
 {
     int64_t window = size > window_size ? PAGE_WIDE_WINDOW : window_size;
     if (cap > 0) {
-        size = smaller(size, cap);
-        window = smaller(window, cap);
+        size = least(size, cap);
+        window = least(window, cap);
     }
     assert(page >= 1 && size >= 1 && size <= window && window <= ENVELOPE_RECORDS_MAX);
     int64_t first = (page - 1) * size / window;
@@ -28,7 +25,7 @@ void page_plan(struct page_plan *plan, int64_t page, int64_t size, int64_t windo
 void page_plan_alone(struct page_plan *plan, int64_t page, int64_t size, int64_t cap)
 {
     if (cap > 0)
-        size = smaller(size, cap);
+        size = least(size, cap);
     page_plan(plan, page, size, size, 0);
 }
 
@@ -47,7 +44,7 @@ static struct run run_of(const struct page_plan *plan, size_t part, const struct
 {
     int64_t window_at = plan->windows[part].index * plan->windows[part].size;
     int64_t from = (plan->page - 1) * plan->size - window_at;
-    int64_t to = smaller(plan->page * plan->size - window_at, (int64_t)envelope->record_count);
+    int64_t to = least(plan->page * plan->size - window_at, (int64_t)envelope->record_count);
     if (from < 0)
         from = 0;
     return from < to ? (struct run){(size_t)from, (size_t)to} : (struct run){0, 0};
@@ -92,7 +89,7 @@ bool page_agree(const struct page_plan *plan, const struct page_part parts[2])
 static int64_t field_value(const struct page_plan *plan, const struct envelope *envelope, size_t records,
                            enum envelope_field field)
 {
-    int64_t size = smaller(plan->size, envelope->page_size);
+    int64_t size = least(plan->size, envelope->page_size);
     int64_t total = envelope->total_items;
     int64_t before = (plan->page - 1) * size;
     int64_t pages = total / size + (total % size != 0);

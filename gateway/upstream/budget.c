@@ -2,6 +2,8 @@
 /* A ring of the last `count` starts: the next one may come when the oldest of them has left the interval. */
 #include "upstream/budget.h"
 
+#include "base/least.h"
+
 #include <assert.h>
 #include <stdatomic.h>
 
@@ -47,16 +49,11 @@ void budget_change(struct budget *budget, int64_t count, int64_t interval_us, in
     mem_free(before);
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The n-th start from now repeats, whole intervals later, the n modulo count-th: starts as early as they may be keep
  * the distances of the ones before them. */
 int64_t budget_ready_behind(const struct budget *budget, int64_t now_us, int64_t ahead)
 {
-    int64_t ready_us = later(now_us, budget->paused_until_us);
+    int64_t ready_us = most(now_us, budget->paused_until_us);
     int64_t rounds = ahead / budget->count;
     int64_t place = ahead % budget->count; /* in the ring, from the oldest */
     int64_t unused = budget->count - budget->started;
@@ -64,7 +61,7 @@ int64_t budget_ready_behind(const struct budget *budget, int64_t now_us, int64_t
     if (place >= unused) {
         int64_t first = budget->started < budget->count ? 0 : budget->next;
         int64_t start_us = budget->starts[(first + place - unused) % budget->count];
-        ready_us = later(ready_us, start_us + budget->interval_us);
+        ready_us = most(ready_us, start_us + budget->interval_us);
     }
     return ready_us + rounds * budget->interval_us;
 }
@@ -86,12 +83,12 @@ void budget_start(struct budget *budget, int64_t now_us)
 
 void budget_pause(struct budget *budget, int64_t until_us)
 {
-    budget->paused_until_us = later(budget->paused_until_us, until_us);
+    budget->paused_until_us = most(budget->paused_until_us, until_us);
 }
 
 int64_t budget_pause_left(const struct budget *budget, int64_t now_us)
 {
-    return later(budget->paused_until_us - now_us, 0);
+    return most(budget->paused_until_us - now_us, 0);
 }
 
 int64_t budget_left(const struct budget *budget, int64_t now_us)

@@ -65,7 +65,7 @@ static void on_ask(struct letter *letter, void *receiver)
     struct flight *flight = map_get(fetcher->by_key, ask->key);
     int64_t max_wait_us = fetcher->options.max_wait_us;
 
-    ask->patience_us = ask->impatient ? earlier(ask->patience_us, max_wait_us) : max_wait_us;
+    ask->patience_us = ask->impatient ? least(ask->patience_us, max_wait_us) : max_wait_us;
 
     if (fetcher->closing) {
         const struct landing closing = {
@@ -238,11 +238,11 @@ void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view)
         .token_expires_us = token.expires_us,
         .token_renew_us = token.renew_us,
         .budget_left = budget_left(fetcher->budget, now_us),
-        .pause_us = later(fetcher->paused_until_us - now_us, 0),
+        .pause_us = most(fetcher->paused_until_us - now_us, 0),
         .breaker = (enum breaker_state)fetcher->breaker_state,
-        .breaker_wait_us = later(fetcher->breaker_until_us - now_us, 0),
+        .breaker_wait_us = most(fetcher->breaker_until_us - now_us, 0),
         .queued = fetcher->queued,
         .flights = fetcher->open,
     };
-    view->wait_us = later(budget_ready_behind(fetcher->budget, now_us, view->queued) - now_us, view->breaker_wait_us);
+    view->wait_us = most(budget_ready_behind(fetcher->budget, now_us, view->queued) - now_us, view->breaker_wait_us);
 }

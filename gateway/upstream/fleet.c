@@ -83,10 +83,10 @@ void fleet_tell(struct fleet *fleet, const struct redis_script *script, size_t k
     fleet_ask(fleet, &errand->call, script, keys, words);
 }
 
-bool fleet_answered(struct fleet *fleet, const struct redis_call *call, size_t least)
+bool fleet_answered(struct fleet *fleet, const struct redis_call *call, size_t elements)
 {
     if (call->outcome == REDIS_ANSWERED && call->reply != NULL && call->reply->type == REDIS_REPLY_ARRAY &&
-        call->reply->elements >= least)
+        call->reply->elements >= elements)
         return true;
     counters_add(fleet->counters, METRIC_FLEET_ERRORS, 1);
     if (call->outcome == REDIS_ANSWERED && call->reply != NULL && call->reply->type == REDIS_REPLY_ERROR)
@@ -130,14 +130,12 @@ void fleet_mark(char mark[FLEET_MARK_BYTES + 1])
 
 /* What the others say. */
 
-void fleet_hear(struct fleet *fleet, struct slice message)
+void fleet_hear(struct fleet *fleet, struct slice text)
 {
-    static const char letters[FLEET_TOPICS] = {[FLEET_FLIGHT] = 'F', [FLEET_LOGIN] = 'L', [FLEET_BUDGET] = 'B'};
+    struct fleet_message message;
 
-    for (size_t i = 0; i < FLEET_TOPICS && message.length > 0; i++) {
-        if (message.at[0] == letters[i] && fleet->topics[i].hear != NULL)
-            fleet->topics[i].hear(fleet->topics[i].context, slice_make(message.at + 1, message.length - 1));
-    }
+    if (fleet_message_read(text, &message) && fleet->topics[message.topic].hear != NULL)
+        fleet->topics[message.topic].hear(fleet->topics[message.topic].context, &message);
 }
 
 void fleet_link(struct fleet *fleet, bool up)

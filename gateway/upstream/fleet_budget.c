@@ -8,13 +8,13 @@
  * A slot whose while is over when the answer comes is of no use: then the next while is twice as long. */
 #include "upstream/fleet_budget.h"
 
-#include "base/units.h"
+#include "base/least.h"
 #include "upstream/budget.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-enum { USED_MAX = 512, VALID_MIN_MS = 10, VALID_MAX_MS = 1000, PROBATION_MS = 60000 };
+enum { USED_MAX = 512, VALID_MIN_MS = 10, VALID_MAX_MS = 1000, PROBATION_MS = 60000, ALIVE_MAX = 100000 };
 
 struct slot {
     int64_t serial;
@@ -46,12 +46,20 @@ struct fleet_budget {
     int64_t share_used_us; /* when a call was started from it last */
 };
 
+/* In Redis anything may stand: what is no number is 0. */
+#define NUMBER_OF_TEXT                                                                                                 \
+    "local function number(text)\n"                                                                                    \
+    "  local found = tonumber(text or 0) or 0\n"                                                                       \
+    "  return found == found and found or 0\n"                                                                         \
+    "end\n"
+
 /* KEYS: slots, pause, gateways. ARGV: us, how many, the serial before them, count, interval, while, ms to stay alive,
  * the longest pause, time of a probe, used slots. Answers how many were given, µs until more can be, gateways alive,
- * 1 during a pause, and 1 for the first call after one; while that is under way it is worth asking again soon. */
+ * 1 during a pause, and 1 for the first call after one; while that is under way it is worth asking again soon. Redis's
+ * clock may have jumped back: what was written by a time that is yet to come does not count. */
 static const struct redis_script take_script = {
     "budget_take",
-    "local function text(number) return string.format('%.0f', number) end\n"
+    "local function text(number) return string.format('%.0f', number) end\n" NUMBER_OF_TEXT
     "local time = redis.call('TIME')\n"
     "local now = time[1] * 1000000 + time[2]\n"
     "local want, count, interval = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])\n"
@@ -63,15 +71,16 @@ static const struct redis_script take_script = {
     "end\n"
     "redis.call('ZADD', KEYS[3], text(now), ARGV[1])\n"
     "redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now - ARGV[7] * 1000))\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[3], '(' .. text(now + 1000000), '+inf')\n"
     "redis.call('PEXPIRE', KEYS[3], ARGV[7])\n"
     "local alive = redis.call('ZCARD', KEYS[3])\n"
-    "local state = redis.call('HMGET', KEYS[2], 'until', 'probation', 'probe_until')\n"
-    "local pause = math.min((tonumber(state[1] or 0) or 0) - now, tonumber(ARGV[8]))\n"
-    "if pause > 0 then return {0, pause, alive, 1, 0} end\n"
+    "local state = redis.call('HMGET', KEYS[2], 'until', 'probation', 'probe_until', 'from')\n"
+    "local pause = math.min(number(state[1]) - now, tonumber(ARGV[8]))\n"
+    "if pause > 0 and number(state[4]) <= now then return {0, pause, alive, 1, 0} end\n"
     "if want == 0 then return {0, 0, alive, 0, 0} end\n"
     "if state[2] then\n"
-    "  local lease = math.min((tonumber(state[3] or 0) or 0) - now, tonumber(ARGV[9]))\n"
-    "  if lease > 0 then return {0, math.min(lease, 250000), alive, 0, 0} end\n"
+    "  local lease = number(state[3]) - now\n"
+    "  if lease > 0 and lease <= tonumber(ARGV[9]) then return {0, math.min(lease, 250000), alive, 0, 0} end\n"
     "  want = 1\n"
     "end\n"
     /* What stands beyond any slot given by this clock was given by a clock that was ahead. */
@@ -102,15 +111,17 @@ static const struct redis_script return_script = {
 
 /* KEYS: pause. ARGV: its µs, the longest pause, ms of the probation after it, the channel. Never shortens a pause. */
 static const struct redis_script pause_script = {
-    "budget_pause",
+    "budget_pause", NUMBER_OF_TEXT
+    "local function text(number) return string.format('%.0f', number) end\n"
     "local time = redis.call('TIME')\n"
     "local now = time[1] * 1000000 + time[2]\n"
-    "local before = math.min((tonumber(redis.call('HGET', KEYS[1], 'until') or 0) or 0) - now, tonumber(ARGV[2]))\n"
+    "local state = redis.call('HMGET', KEYS[1], 'until', 'from')\n"
+    "local before = number(state[2]) <= now and math.min(number(state[1]) - now, tonumber(ARGV[2])) or 0\n"
     "local pause = math.max(before, tonumber(ARGV[1]))\n"
-    "redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + pause), 'probation', '1')\n"
+    "redis.call('HSET', KEYS[1], 'from', text(now), 'until', text(now + pause), 'probation', '1')\n"
     "redis.call('HDEL', KEYS[1], 'probe', 'probe_until')\n"
-    "redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil(pause / 1000) + ARGV[3]))\n"
-    "redis.call('PUBLISH', ARGV[4], 'B' .. string.format('%.0f', pause))\n"
+    "redis.call('PEXPIRE', KEYS[1], text(math.ceil(pause / 1000) + ARGV[3]))\n"
+    "redis.call('PUBLISH', ARGV[4], 'B' .. text(pause))\n"
     "return {pause}\n"};
 
 /* KEYS: pause. ARGV: the probe's slot, the channel. */
@@ -123,16 +134,6 @@ static const struct redis_script pardon_script = {
 static int64_t now_of(const struct fleet_budget *budget)
 {
     return loop_now(budget->fleet->loop);
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 static void say_slot(char *text, size_t size, const struct fleet_budget *budget, int64_t serial)
@@ -181,10 +182,13 @@ static void go_away(struct fleet_budget *budget)
               LOG_FIELDS(LOG_NUMBER("gateways", most(budget->alive, 1))));
 }
 
-/* What was started meanwhile must leave the interval before slots are used again: Redis knows nothing of it. */
-static int64_t share_is_over_at(const struct fleet_budget *budget)
+/* When it is worth asking for slots. What was started while Redis was away must have left the interval: Redis knows
+ * nothing of it, and nothing that Redis or another gateway says changes that. */
+static int64_t hope_us(const struct fleet_budget *budget)
 {
-    return budget->share_used_us > 0 ? budget->share_used_us + budget->options.interval_us : 0;
+    int64_t share_is_over_us = budget->share_used_us > 0 ? budget->share_used_us + budget->options.interval_us : 0;
+
+    return most(budget->not_before_us, share_is_over_us);
 }
 
 static void come_back(struct fleet_budget *budget)
@@ -193,7 +197,6 @@ static void come_back(struct fleet_budget *budget)
         return;
     budget_free(budget->share);
     budget->share = NULL;
-    budget->not_before_us = most(budget->not_before_us, share_is_over_at(budget));
     log_say(budget->fleet->log, LOG_LEVEL_INFO, "the upstream budget is shared again");
 }
 
@@ -242,10 +245,11 @@ static void go_on(struct fleet_budget *budget)
 
     if (budget->asking)
         return;
-    if (hungry && budget->share == NULL && now_us >= budget->not_before_us)
+    if (hungry && budget->share == NULL && now_us >= hope_us(budget))
         ask(budget, missing(budget));
     else if (hungry)
-        timer_start(budget->fleet->loop, &budget->timer, most(budget->not_before_us, now_us));
+        timer_start(budget->fleet->loop, &budget->timer,
+                    most(budget->share == NULL ? hope_us(budget) : budget->not_before_us, now_us));
     else
         timer_start(budget->fleet->loop, &budget->timer, now_us + FLEET_BEAT_MS * CLOCK_MILLISECOND);
 }
@@ -255,7 +259,9 @@ static void on_timer(struct timer *timer)
     struct fleet_budget *budget = MEM_OUTER(timer, struct fleet_budget, timer);
 
     /* While Redis is away it is only asked whether it is there. */
-    ask(budget, budget->share != NULL ? 0 : most(missing(budget), 0));
+    bool hopeful = budget->share == NULL && now_of(budget) >= hope_us(budget);
+
+    ask(budget, hopeful ? most(missing(budget), 0) : 0);
 }
 
 static void keep_slots(struct fleet_budget *budget, int64_t given, bool probing)
@@ -285,13 +291,14 @@ static void on_taken(struct redis_call *call)
         budget->not_before_us = now_us + FLEET_AWAY_RETRY_MS * CLOCK_MILLISECOND;
         go_away(budget);
     } else {
-        int64_t given = least(fleet_number(call, 0), budget->asked_for), wait_us = fleet_number(call, 1);
-        budget->alive = fleet_number(call, 2);
+        int64_t given = most(least(fleet_number(call, 0), budget->asked_for), 0);
+        int64_t wait_us = least(fleet_number(call, 1), budget->options.pause_max_us);
+        budget->alive = least(fleet_number(call, 2), ALIVE_MAX);
         come_back(budget);
         keep_slots(budget, given, fleet_number(call, 4) != 0);
         if (wait_us > 0)
-            budget->not_before_us = most(budget->not_before_us, now_us + least(wait_us, budget->options.pause_max_us));
-        if (fleet_number(call, 3) != 0)
+            budget->not_before_us = most(budget->not_before_us, now_us + wait_us);
+        if (wait_us > 0 && fleet_number(call, 3) != 0)
             budget->events.on_pause(budget->events.context, wait_us);
     }
     budget->events.on_change(budget->events.context);
@@ -381,15 +388,11 @@ bool fleet_budget_is_away(const struct fleet_budget *budget)
     return budget->share != NULL;
 }
 
-/* µs of a pause that has begun; 0: it is over, and its probe was answered well. */
-static void on_message(void *context, struct slice text)
+static void on_message(void *context, const struct fleet_message *message)
 {
     struct fleet_budget *budget = context;
-    int64_t pause_us;
+    int64_t pause_us = least(message->pause_us, budget->options.pause_max_us);
 
-    if (!units_integer(text, &pause_us) || pause_us < 0)
-        return;
-    pause_us = least(pause_us, budget->options.pause_max_us);
     budget->not_before_us = pause_us > 0 ? now_of(budget) + pause_us : 0;
     if (pause_us > 0)
         budget->events.on_pause(budget->events.context, pause_us);
@@ -446,7 +449,7 @@ void fleet_budget_change(struct fleet_budget *budget, const struct fleet_budget_
     if (budget->share != NULL)
         budget_change(budget->share, share_of(budget), options->interval_us, 0);
     else if (is_wider)
-        budget->not_before_us = share_is_over_at(budget); /* what Redis said was of the narrower budget */
+        budget->not_before_us = 0; /* what Redis said was of the narrower budget */
     go_on(budget);
 }
 

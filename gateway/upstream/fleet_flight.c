@@ -5,13 +5,9 @@
  * Redis and back is counted in the ask's favour. */
 #include "upstream/fleet_flight.h"
 
-#include "base/units.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { NAME_MAX_BYTES = 64 * 1024, TEXT_MAX = 1024 };
 
 #define BACKGROUND_AGE_US (1 * CLOCK_SECOND) /* a refresh is as good as another of a moment ago */
 
@@ -21,19 +17,24 @@ struct fleet_flights {
 };
 
 /* KEYS: the flight. ARGV: our mark, ms of the lock, the mark of an end that will not do. Answers "led", "held" with
- * the ms that the lock has left, or "ended" with the end's age in µs, its mark and its news. */
+ * the ms that the lock has left, or "ended" with the end's age in µs, its mark and its news. What we cannot have
+ * written is nobody's, and so is what Redis's clock, having jumped back, keeps for longer than we meant. */
 static const struct redis_script join_script = {
-    "flight_join", "local value = redis.call('GET', KEYS[1])\n"
-                   "if value and string.sub(value, 1, 1) == 'F' and string.sub(value, 2) ~= ARGV[1] then\n"
-                   "  return {'held', redis.call('PTTL', KEYS[1])}\n"
-                   "end\n"
-                   "if value and string.sub(value, 1, 1) == 'E' and string.sub(value, 18, 41) ~= ARGV[3] then\n"
-                   "  local time = redis.call('TIME')\n"
-                   "  local age = time[1] * 1000000 + time[2] - (tonumber(string.sub(value, 2, 17)) or 0)\n"
-                   "  return {'ended', age, string.sub(value, 18, 41), string.sub(value, 42)}\n"
-                   "end\n"
-                   "redis.call('SET', KEYS[1], 'F' .. ARGV[1], 'PX', ARGV[2])\n"
-                   "return {'led'}\n"};
+    "flight_join",
+    "local value = redis.call('GET', KEYS[1]) or ''\n"
+    "local left = redis.call('PTTL', KEYS[1])\n"
+    "if string.find(value, '^F%x+$') and string.sub(value, 2) ~= ARGV[1] and left >= 0 and\n"
+    "    left <= tonumber(ARGV[2]) then\n"
+    "  return {'held', left}\n"
+    "end\n"
+    "local mark = string.match(value, '^E' .. string.rep('%d', 16) .. '(' .. string.rep('%x', 24) .. ')')\n"
+    "if mark and mark ~= ARGV[3] then\n"
+    "  local time = redis.call('TIME')\n"
+    "  local age = time[1] * 1000000 + time[2] - tonumber(string.sub(value, 2, 17))\n"
+    "  if age >= 0 then return {'ended', age, mark, string.sub(value, 42)} end\n"
+    "end\n"
+    "redis.call('SET', KEYS[1], 'F' .. ARGV[1], 'PX', ARGV[2])\n"
+    "return {'led'}\n"};
 
 /* KEYS: the flight. ARGV: our mark, ms. A lock that is gone is taken again: Redis may have lost it. */
 static const struct redis_script renew_script = {"flight_renew",
@@ -60,51 +61,6 @@ static const struct redis_script end_script = {
                   "  redis.call('PUBLISH', ARGV[4], ARGV[5] .. ARGV[1] .. ARGV[2])\n"
                   "end\n"
                   "return {1}\n"};
-
-/* News as text: version, verdict, stored, status, retry, cap, why. */
-
-static const char *const verdict_names[] = {
-    [ASK_OK] = "ok",           [ASK_CAPPED] = "capped",   [ASK_THROTTLED] = "throttled", [ASK_OUTAGE] = "outage",
-    [ASK_TIMEOUT] = "timeout", [ASK_REFUSED] = "refused", [ASK_BROKEN] = "broken",       [ASK_BAD_QUERY] = "bad-query",
-};
-
-enum { VERDICTS = sizeof verdict_names / sizeof verdict_names[0] };
-
-static void write_news(char text[TEXT_MAX], const struct fleet_news *news)
-{
-    assert((size_t)news->verdict < VERDICTS && verdict_names[news->verdict] != NULL);
-    snprintf(text, TEXT_MAX, "1 %s %d %d %lld %lld %s", verdict_names[news->verdict], news->stored, news->status,
-             (long long)news->retry_after_us, (long long)news->cap, news->why);
-}
-
-static bool take_number(struct slice *rest, int64_t max, int64_t *number)
-{
-    struct slice word;
-
-    return slice_cut(rest, ' ', &word) && units_integer(word, number) && *number >= 0 && *number <= max;
-}
-
-/* False for what another version of us may have written. */
-static bool read_news(struct slice text, struct fleet_news *news)
-{
-    struct slice word;
-    int64_t stored, status;
-    size_t verdict = 0;
-
-    *news = (struct fleet_news){0};
-    if (!slice_cut(&text, ' ', &word) || !slice_is(word, "1") || !slice_cut(&text, ' ', &word))
-        return false;
-    while (verdict < VERDICTS && (verdict_names[verdict] == NULL || !slice_is(word, verdict_names[verdict])))
-        verdict++;
-    if (verdict == VERDICTS || !take_number(&text, 1, &stored) || !take_number(&text, 999, &status) ||
-        !take_number(&text, CLOCK_DAY, &news->retry_after_us) || !take_number(&text, 1000000, &news->cap))
-        return false;
-    news->verdict = (enum ask_verdict)verdict;
-    news->stored = stored != 0;
-    news->status = (int)status;
-    snprintf(news->why, sizeof news->why, "%.*s", (int)text.length, text.length > 0 ? text.at : "");
-    return true;
-}
 
 /* The turns. */
 
@@ -210,7 +166,7 @@ static void take_news(struct fleet_flight *flight, struct slice mark, struct sli
     struct fleet_news news;
 
     set_mark(flight->news_mark, mark);
-    if (!read_news(text, &news)) {
+    if (!fleet_news_read(text, &news)) {
         flight->state = FLEET_FOLLOWING;
         fleet_flight_pass(flight);
         return;
@@ -243,6 +199,8 @@ static void on_joined(struct redis_call *call)
         lead(flight);
     } else if (slice_is(answer, "held")) {
         follow(flight);
+    } else if (!fleet_mark_is_good(fleet_text(call, 2))) {
+        go_alone(flight); /* no answer of our script */
     } else if (is_good_enough(flight, fleet_number(call, 1))) {
         take_news(flight, fleet_text(call, 2), fleet_text(call, 3));
     } else {
@@ -269,26 +227,18 @@ static void on_timer(struct timer *timer)
     timer_start(fleet->loop, timer, loop_now(fleet->loop) + FLEET_FLIGHT_RENEW_MS * CLOCK_MILLISECOND);
 }
 
-/* "<length of the name> <name>", and where there are news, their mark and they. */
-static void on_message(void *context, struct slice text)
+static void on_message(void *context, const struct fleet_message *message)
 {
     struct fleet_flights *flights = context;
-    struct fleet_flight *flight;
-    struct slice rest = text;
-    int64_t length;
+    struct fleet_flight *flight = map_get(flights->following, message->name);
 
-    if (!take_number(&rest, NAME_MAX_BYTES, &length) || rest.length < (size_t)length)
-        return;
-    flight = map_get(flights->following, slice_make(rest.at, (size_t)length));
-    rest = slice_make(rest.at + length, rest.length - (size_t)length);
     if (flight == NULL)
         return;
     flight->heard = true;
     if (flight->state != FLEET_FOLLOWING)
         return;
-    if (rest.length > FLEET_MARK_BYTES)
-        take_news(flight, slice_make(rest.at, FLEET_MARK_BYTES),
-                  slice_make(rest.at + FLEET_MARK_BYTES, rest.length - FLEET_MARK_BYTES));
+    if (message->news.length > 0)
+        take_news(flight, message->mark, message->news);
     else
         ask(flight);
 }
@@ -301,7 +251,7 @@ static bool put_name(struct fleet_flight *flight)
     struct slice prefix = slice_of(fleet_of(flight)->prefix), key = flight->key;
 
     buf_free(&flight->name);
-    buf_init(&flight->name, NAME_MAX_BYTES);
+    buf_init(&flight->name, FLEET_NAME_MAX);
     if (slice_starts_with(key, prefix))
         key = slice_make(key.at + prefix.length, key.length - prefix.length);
     buf_add(&flight->name, prefix);
@@ -347,12 +297,12 @@ void fleet_end_tell(struct fleet_end *end, const struct fleet_news *news)
 {
     struct fleet *fleet = end->flights->fleet;
     struct fleet_words words = {.count = 0};
-    char text[TEXT_MAX] = "";
+    char text[FLEET_NEWS_MAX] = "";
     struct buf message;
 
     if (news != NULL)
-        write_news(text, news);
-    buf_init(&message, 2 * NAME_MAX_BYTES);
+        fleet_news_write(text, news);
+    buf_init(&message, 2 * FLEET_NAME_MAX);
     buf_format(&message, "F%zu ", end->name.length);
     buf_add(&message, buf_slice(&end->name));
     if (!buf_ok(&message))
@@ -372,7 +322,7 @@ void fleet_flight_tell(struct fleet_flight *flight, const struct fleet_news *new
 {
     struct fleet_end end;
 
-    buf_init(&end.name, NAME_MAX_BYTES);
+    buf_init(&end.name, FLEET_NAME_MAX);
     fleet_flight_take_end(flight, &end);
     fleet_end_tell(&end, news);
 }

@@ -17,6 +17,7 @@
 
 #include "base/codec.h"
 #include "base/hash.h"
+#include "base/least.h"
 #include "upstream/fleet_login_scripts.h"
 #include "upstream/grant.h"
 #include "upstream/token.h"
@@ -24,10 +25,13 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum { KEYS = 4, KEY_MAX = 1024, SECRET_MAX = SEALED_SECRET_MAX, STEP_KEPT_MS = 3600 * 1000, FAILURE_KEPT_MS = 600000 };
+enum { STEPS_AHEAD_MAX = 20 }; /* of one-time codes: a clock that is further ahead has sent none that is good */
 
-#define TOKEN_KEPT_MS (INT64_C(15) * 24 * 3600 * 1000) /* as long as a refresh token lives */
-#define HELD_MAX_US (60 * CLOCK_SECOND)                /* one gateway's turn, as the others bear it */
+enum { KEYS = 4, KEY_MAX = 1024, STEP_KEPT_MS = 3600 * 1000, FAILURE_KEPT_MS = 600000 };
+
+#define TOKEN_KEPT_MS (INT64_C(15) * 24 * 3600 * 1000)                /* as long as a refresh token lives */
+#define HELD_MAX_US (60 * CLOCK_SECOND)                               /* one gateway's turn, as the others bear it */
+#define FAILURE_MAX_US (2 * TOKEN_BACKOFF_MAX_MS * CLOCK_MILLISECOND) /* no back-off is longer */
 
 enum state { IDLE, LOOKING, ASKING, WAITING, CHECKING, HOLDING, STORING };
 
@@ -93,6 +97,7 @@ static void ask(struct fleet_login *login, enum state state)
     fleet_say(&words, slice_of(login->mark));
     fleet_say_number(&words, (int64_t)login->known);
     fleet_say_number(&words, state == LOOKING ? 0 : FLEET_LOGIN_LOCK_MS);
+    fleet_say_number(&words, FAILURE_MAX_US);
     fleet_ask(login->fleet, &login->call, &fleet_login_lock, 3, &words);
 }
 
@@ -104,6 +109,7 @@ static void say_check(const struct fleet_login *login, struct fleet_words *words
     fleet_say_number(words, step);
     fleet_say_number(words, STEP_KEPT_MS);
     fleet_say_number(words, (int64_t)login->known);
+    fleet_say_number(words, STEPS_AHEAD_MAX);
 }
 
 static void check(struct fleet_login *login)
@@ -148,57 +154,9 @@ static void give_up_lock(struct fleet_login *login, const struct fleet_failure *
     fleet_tell(login->fleet, &fleet_login_unlock, 3, &words);
 }
 
-/* Sealed: the access token after its length in four bytes, then the refresh token. */
-
-static bool seal(struct fleet_login *login, struct slice access_token, struct slice refresh_token)
+static struct sealed_place place_of(const struct fleet_login *login, uint64_t generation)
 {
-    const struct sealed_place place = {slice_of(login->fleet->prefix), slice_of(login->account), login->next};
-    struct buf secret;
-
-    buf_init(&secret, SECRET_MAX);
-    if (buf_room(&secret, 4 + access_token.length + refresh_token.length) != NULL) {
-        for (unsigned shift = 32; shift > 0; shift -= 8)
-            buf_add_char(&secret, (char)(access_token.length >> (shift - 8) & 0xff));
-        buf_add(&secret, access_token);
-        buf_add(&secret, refresh_token);
-    }
-    buf_free(&login->sealed);
-    bool good = buf_ok(&secret) && sealed_close(login->key, &place, buf_slice(&secret), &login->sealed);
-    grant_wipe(&secret);
-    return good;
-}
-
-static bool split(struct slice secret, struct slice *access_token, struct slice *refresh_token)
-{
-    size_t length = 0;
-
-    if (secret.length < 4)
-        return false;
-    for (size_t i = 0; i < 4; i++)
-        length = length << 8 | (unsigned char)secret.at[i];
-    if (length == 0 || length > secret.length - 4)
-        return false;
-    *access_token = slice_make(secret.at + 4, length);
-    *refresh_token = slice_make(secret.at + 4 + length, secret.length - 4 - length);
-    return true;
-}
-
-static bool unseal(const struct fleet_login *login, struct slice sealed, struct fleet_token *token)
-{
-    const struct sealed_place place = {slice_of(login->fleet->prefix), slice_of(login->account), token->generation};
-    struct slice access_token, refresh_token;
-    struct buf secret;
-
-    buf_init(&token->access_token, SECRET_MAX);
-    buf_init(&token->refresh_token, SECRET_MAX);
-    bool good =
-        sealed_open(login->key, &place, sealed, &secret) && split(buf_slice(&secret), &access_token, &refresh_token);
-    if (good) {
-        buf_add(&token->access_token, access_token);
-        buf_add(&token->refresh_token, refresh_token);
-    }
-    grant_wipe(&secret);
-    return good && buf_ok(&token->access_token) && buf_ok(&token->refresh_token);
+    return (struct sealed_place){slice_of(login->fleet->prefix), slice_of(login->account), generation};
 }
 
 /* Answers. */
@@ -215,14 +173,32 @@ static void wait_for_redis(struct fleet_login *login)
     login->events.on_alone(login->events.context);
 }
 
+/* False for a time that cannot be a token's: somebody has changed it, or Redis's clock has jumped far. */
+static bool read_time(const struct redis_call *call, size_t index, int64_t least_us, int64_t most_us, int64_t *time_us)
+{
+    *time_us = fleet_number(call, index);
+    return *time_us >= least_us - FLEET_LOGIN_JUMP_MAX_US && *time_us <= most_us + FLEET_LOGIN_JUMP_MAX_US;
+}
+
+static bool read_times(const struct redis_call *call, struct fleet_token *token)
+{
+    bool good = read_time(call, 3, -FLEET_LOGIN_AGE_MAX_US, FLEET_LOGIN_LIFE_MAX_US, &token->lifetime_us) &&
+                read_time(call, 4, 0, FLEET_LOGIN_AGE_MAX_US, &token->age_us) &&
+                read_time(call, 5, 0, FLEET_LOGIN_AGE_MAX_US, &token->refresh_age_us);
+
+    token->age_us = most(token->age_us, 0);
+    token->refresh_age_us = most(token->refresh_age_us, 0);
+    return good;
+}
+
 static void take_newer(struct fleet_login *login)
 {
     const struct redis_call *call = &login->call;
-    struct fleet_token token = {.generation = (uint64_t)fleet_number(call, 1),
-                                .lifetime_us = fleet_number(call, 3),
-                                .age_us = fleet_number(call, 4),
-                                .refresh_age_us = fleet_number(call, 5)};
-    bool good = unseal(login, fleet_text(call, 2), &token), wanted = login->state == ASKING;
+    struct fleet_token token = {.generation = (uint64_t)most(fleet_number(call, 1), 0)};
+    const struct sealed_place place = place_of(login, token.generation);
+    bool good = sealed_open_pair(login->key, &place, fleet_text(call, 2), &token.access_token, &token.refresh_token) &&
+                read_times(call, &token);
+    bool wanted = login->state == ASKING;
 
     login->known = token.generation; /* what cannot be opened is not looked at again, but replaced */
     if (good) {
@@ -260,13 +236,10 @@ static void wait_for_holder(struct fleet_login *login)
     set_timer(login, login->heard ? 0 : wait_ms);
 }
 
-/* A time from Redis, where anything may stand: no failure is respected for longer than a back-off can be. */
+/* Of a failure. */
 static int64_t bounded_us(const struct fleet_login *login, size_t index)
 {
-    static const int64_t longest_us = 2 * TOKEN_BACKOFF_MAX_MS * CLOCK_MILLISECOND;
-    int64_t us = fleet_number(&login->call, index);
-
-    return us < 0 ? 0 : us > longest_us ? longest_us : us;
+    return most(least(fleet_number(&login->call, index), FAILURE_MAX_US), 0);
 }
 
 static void on_lock(struct fleet_login *login)
@@ -299,12 +272,13 @@ static void on_check(struct fleet_login *login)
         ask(login, ASKING);
     } else if (answer == 2) {
         give_up_lock(login, &none);
-        login->events.on_used_code(login->events.context, fleet_number(&login->call, 1));
+        login->events.on_used_code(login->events.context,
+                                   least(fleet_number(&login->call, 1), login->asked_step + STEPS_AHEAD_MAX));
     } else if (now_us - login->asked_us > FLEET_LOGIN_CHECKED_MS * CLOCK_MILLISECOND ||
                login->events.step(login->events.context) != login->asked_step) {
         check(login);
     } else {
-        login->next = (uint64_t)fleet_number(&login->call, 1);
+        login->next = (uint64_t)most(fleet_number(&login->call, 1), 0);
         login->state = HOLDING;
         login->lock_until_us = login->asked_us + FLEET_LOGIN_LOCK_MS * CLOCK_MILLISECOND;
         set_timer(login, FLEET_LOGIN_RENEW_MS);
@@ -365,11 +339,11 @@ static void on_timer(struct timer *timer)
 }
 
 /* A login has ended somewhere, well or not. */
-static void on_message(void *context, struct slice text)
+static void on_message(void *context, const struct fleet_message *message)
 {
     struct fleet_login *login = context;
 
-    (void)text;
+    (void)message;
     if (login->state == IDLE)
         ask(login, LOOKING);
     else if (login->state == WAITING)
@@ -411,11 +385,14 @@ void fleet_login_again(struct fleet_login *login)
 void fleet_login_store(struct fleet_login *login, struct slice access_token, struct slice refresh_token,
                        int64_t lifetime_us, int64_t refresh_age_us)
 {
+    const struct sealed_place place = place_of(login, login->next);
+
     assert(login->state == HOLDING);
     timer_stop(login->fleet->loop, &login->timer);
     login->expires_us = now_of(login) + lifetime_us;
     login->refresh_since_us = now_of(login) - refresh_age_us;
-    if (seal(login, access_token, refresh_token))
+    buf_free(&login->sealed);
+    if (sealed_close_pair(login->key, &place, access_token, refresh_token, &login->sealed))
         send_store(login);
     else
         fleet_login_release(login);

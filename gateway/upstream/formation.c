@@ -135,7 +135,7 @@ static void take_news(struct flight *flight, const struct fleet_news *news)
     const struct landing landing = {
         .verdict = news->verdict,
         .status = news->status,
-        .retry_after_us = earlier(news->retry_after_us, fetcher->options.retry_after_max_us),
+        .retry_after_us = least(news->retry_after_us, fetcher->options.retry_after_max_us),
         .cap = news->cap,
         .why = news->why,
     };
@@ -219,7 +219,7 @@ void formation_land(struct flight *flight, const struct landing *landing)
     struct fleet_news news = {
         .verdict = landing->verdict,
         .status = landing->status,
-        .retry_after_us = later(landing->retry_after_us, 0),
+        .retry_after_us = most(landing->retry_after_us, 0),
         .cap = landing->cap,
     };
 

@@ -30,11 +30,10 @@ static void after_ok(struct flight *flight, struct nexudus_answer *answer)
 static void after_throttle(struct flight *flight, struct nexudus_answer *answer)
 {
     struct fetcher *fetcher = flight->fetcher;
-    int64_t pause_us =
-        answer->retry_after_us < 0 ? ROUTE_RETRY_DEFAULT_US : later(answer->retry_after_us, PAUSE_MIN_US);
+    int64_t pause_us = answer->retry_after_us < 0 ? ROUTE_RETRY_DEFAULT_US : most(answer->retry_after_us, PAUSE_MIN_US);
 
     pause_us += random_between(&fetcher->random, 0, pause_us / 5); /* so that instances do not return as one */
-    pause_us = earlier(pause_us, fetcher->options.retry_after_max_us);
+    pause_us = least(pause_us, fetcher->options.retry_after_max_us);
     fetcher->on_probation = true;
     fetcher->probe = NULL;
     flight->fleet_probe = 0;
@@ -81,11 +80,11 @@ static void after_unauthorized(struct flight *flight, struct nexudus_answer *ans
 
 static void after_failure(struct flight *flight, enum ask_verdict verdict, const struct nexudus_answer *answer)
 {
-    int64_t retry_after_us = later(answer->retry_after_us, ROUTE_RETRY_DEFAULT_US);
+    int64_t retry_after_us = most(answer->retry_after_us, ROUTE_RETRY_DEFAULT_US);
     const struct landing landing = {
         .verdict = verdict,
         .status = answer->status,
-        .retry_after_us = earlier(retry_after_us, flight->fetcher->options.retry_after_max_us),
+        .retry_after_us = least(retry_after_us, flight->fetcher->options.retry_after_max_us),
         .cap = answer->cap,
         .why = answer->why,
     };

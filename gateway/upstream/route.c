@@ -78,7 +78,7 @@ static void take_rank(struct flight *flight, const struct ask *ask)
     if (flight->background)
         return;
     flight->client = ask->client;
-    flight->weight = later(ask->weight, 1);
+    flight->weight = most(ask->weight, 1);
     flight->rank = fair_enter(flight->fetcher->fair, flight->client, flight->weight);
     flight->ranked = true;
 }
@@ -131,7 +131,7 @@ void route_fail(struct flight *flight, enum ask_verdict verdict, int64_t retry_a
     const struct landing landing = {
         .verdict = verdict,
         .status = flight->status,
-        .retry_after_us = later(retry_after_us, RETRY_MIN_US),
+        .retry_after_us = most(retry_after_us, RETRY_MIN_US),
         .why = why,
     };
 
@@ -170,7 +170,7 @@ static void start_patience(struct flight *flight)
     int64_t end_us = flight->wait_until_us;
 
     if (fetcher->fleet != NULL)
-        end_us = later(end_us, loop_now(fetcher->loop) + (redis != NULL ? redis->timeout_us : SLOT_PATIENCE_US));
+        end_us = most(end_us, loop_now(fetcher->loop) + (redis != NULL ? redis->timeout_us : SLOT_PATIENCE_US));
     timer_start(fetcher->loop, &flight->timer, end_us);
 }
 
@@ -230,7 +230,7 @@ void route_renew_patience(struct flight *flight)
 {
     int64_t now_us = loop_now(flight->fetcher->loop);
 
-    flight->wait_until_us = earlier(now_us + flight->patience_us, flight->latest_us);
+    flight->wait_until_us = least(now_us + flight->patience_us, flight->latest_us);
 }
 
 /* Another's call may take as long as ours may wait in the queue and be under way; then there is still time for ours. */
@@ -381,7 +381,7 @@ void route_advance(struct fetcher *fetcher)
         return;
     fair_serve(fetcher->fair, flight->rank);
     move(flight, FLIGHT_AT_GATE);
-    timer_start(fetcher->loop, &flight->timer, earlier(now_us + fetcher->options.timeout_us, flight->latest_us));
+    timer_start(fetcher->loop, &flight->timer, least(now_us + fetcher->options.timeout_us, flight->latest_us));
     token_want(fetcher->token, &flight->token_waiter);
 }
 
@@ -456,7 +456,7 @@ static void depart(struct flight *flight, const struct token_answer *token)
     flight->fetch.headers[0] = "Accept: application/json";
     flight->fetch.headers[1] = token->authorization;
     flight->fetch.connect_timeout_us = fetcher->options.connect_timeout_us;
-    flight->fetch.timeout_us = earlier(fetcher->options.timeout_us, flight->latest_us - now_us);
+    flight->fetch.timeout_us = least(fetcher->options.timeout_us, flight->latest_us - now_us);
     flight->fetch.body_max = ENVELOPE_BODY_MAX;
     fetcher->transport->start(fetcher->transport, &flight->fetch);
     flight->fetch.headers[1] = NULL;

@@ -4,6 +4,7 @@
 #include "upstream/sealed.h"
 
 #include "base/random.h"
+#include "upstream/grant.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
@@ -110,4 +111,56 @@ done:
     if (!good)
         buf_free(secret);
     return good;
+}
+
+/* A pair: the first after its length in four bytes, then the second. */
+
+bool sealed_close_pair(const uint8_t key[SEALED_KEY_BYTES], const struct sealed_place *place, struct slice first,
+                       struct slice second, struct buf *sealed)
+{
+    struct buf secret;
+
+    buf_init(sealed, 0);
+    buf_init(&secret, SEALED_SECRET_MAX);
+    if (buf_room(&secret, 4 + first.length + second.length) != NULL) {
+        for (unsigned shift = 32; shift > 0; shift -= 8)
+            buf_add_char(&secret, (char)(first.length >> (shift - 8) & 0xff));
+        buf_add(&secret, first);
+        buf_add(&secret, second);
+    }
+    bool good = buf_ok(&secret) && sealed_close(key, place, buf_slice(&secret), sealed);
+    grant_wipe(&secret);
+    return good;
+}
+
+static bool split(struct slice secret, struct slice *first, struct slice *second)
+{
+    size_t length = 0;
+
+    if (secret.length < 4)
+        return false;
+    for (size_t i = 0; i < 4; i++)
+        length = length << 8 | (unsigned char)secret.at[i];
+    if (length == 0 || length > secret.length - 4)
+        return false;
+    *first = slice_make(secret.at + 4, length);
+    *second = slice_make(secret.at + 4 + length, secret.length - 4 - length);
+    return true;
+}
+
+bool sealed_open_pair(const uint8_t key[SEALED_KEY_BYTES], const struct sealed_place *place, struct slice sealed,
+                      struct buf *first, struct buf *second)
+{
+    struct slice first_part, second_part;
+    struct buf secret;
+
+    buf_init(first, SEALED_SECRET_MAX);
+    buf_init(second, SEALED_SECRET_MAX);
+    bool good = sealed_open(key, place, sealed, &secret) && split(buf_slice(&secret), &first_part, &second_part);
+    if (good) {
+        buf_add(first, first_part);
+        buf_add(second, second_part);
+    }
+    grant_wipe(&secret);
+    return good && buf_ok(first) && buf_ok(second);
 }

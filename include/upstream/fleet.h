@@ -10,23 +10,13 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "io/redis.h"
+#include "upstream/fleet_message.h"
 
-enum {
-    FLEET_MARK_BYTES = 24, /* hex digits of 96 random bits: what names a gateway, or a lock that it holds */
-    FLEET_WORDS_NUMBERS_MAX = 12
-};
+enum { FLEET_WORDS_NUMBERS_MAX = 12 };
 
 struct fleet_options {
     struct redis *redis; /* on the fetcher's loop; borrowed */
     const char *prefix;  /* of all keys and of the channel */
-};
-
-/* What a message on the channel is about: its first byte. */
-enum fleet_topic {
-    FLEET_FLIGHT, /* "F": a flight has ended */
-    FLEET_LOGIN,  /* "L": a login has ended */
-    FLEET_BUDGET, /* "B": a pause has begun or is over */
-    FLEET_TOPICS
 };
 
 struct fleet_errand;
@@ -42,7 +32,7 @@ struct fleet {
     bool linked; /* nothing that is said on the channel is missed */
     struct fleet_errand *errands;
     struct {
-        void (*hear)(void *context, struct slice text);
+        void (*hear)(void *context, const struct fleet_message *message);
         void *context;
     } topics[FLEET_TOPICS];
 };
@@ -53,7 +43,7 @@ struct fleet *fleet_new(struct loop *loop, const struct fleet_options *options, 
 void fleet_free(struct fleet *fleet);
 
 /* A message of the channel, to who hears of its topic; what is malformed is nobody's. */
-void fleet_hear(struct fleet *fleet, struct slice message);
+void fleet_hear(struct fleet *fleet, struct slice text);
 
 /* Whether messages are heard (redis_feed_events.on_link). */
 void fleet_link(struct fleet *fleet, bool up);
@@ -76,8 +66,8 @@ void fleet_ask(struct fleet *fleet, struct redis_call *call, const struct redis_
 /* The same for what nobody waits for. A failure is counted. */
 void fleet_tell(struct fleet *fleet, const struct redis_script *script, size_t keys, const struct fleet_words *words);
 
-/* What a script of ours answered: an array of at least `least` elements. Anything else is counted, and false. */
-bool fleet_answered(struct fleet *fleet, const struct redis_call *call, size_t least) MUST_CHECK;
+/* What a script of ours answered: an array of at least so many elements. Anything else is counted, and false. */
+bool fleet_answered(struct fleet *fleet, const struct redis_call *call, size_t elements) MUST_CHECK;
 
 /* Its elements; 0 or "" for one of another type. */
 int64_t fleet_number(const struct redis_call *call, size_t index);

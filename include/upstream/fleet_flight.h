@@ -18,16 +18,6 @@ enum {
     FLEET_FLIGHT_POLL_DEAF_MS = 100 /* and where they are not */
 };
 
-/* How a flight of another gateway ended. */
-struct fleet_news {
-    enum ask_verdict verdict;
-    bool stored; /* ASK_OK: the window is in the shared store */
-    int status;
-    int64_t retry_after_us;
-    int64_t cap;
-    char why[ENVELOPE_WHY_MAX];
-};
-
 enum fleet_turn {
     FLEET_LEAD,   /* the call is ours to make, and others may wait for it */
     FLEET_ALONE,  /* the call is ours to make; nobody hears of it */

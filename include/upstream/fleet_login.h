@@ -19,12 +19,17 @@ enum {
     FLEET_LOGIN_POLL_DEAF_MS = 250 /* and where they are not, or Redis gives no answer */
 };
 
+/* The times of a token in Redis, where anybody may have written: beyond these it is not believed, but replaced. */
+#define FLEET_LOGIN_LIFE_MAX_US (30 * CLOCK_DAY)      /* as long as a grant may last (upstream/grant.h) */
+#define FLEET_LOGIN_AGE_MAX_US (31 * CLOCK_DAY)       /* it is kept for 15 days, with a refresh token as old as that */
+#define FLEET_LOGIN_JUMP_MAX_US (3600 * CLOCK_SECOND) /* by which Redis's clock may have jumped back meanwhile */
+
 /* A token that stands in Redis. */
 struct fleet_token {
     uint64_t generation;
     struct buf access_token, refresh_token; /* the receiver may take them; what is left is wiped */
     int64_t lifetime_us;                    /* from now; not above 0: only the refresh token is of use */
-    int64_t age_us, refresh_age_us;         /* since they were given */
+    int64_t age_us, refresh_age_us;         /* since they were given; from 0 */
 };
 
 /* Another gateway's failed login. */

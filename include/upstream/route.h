@@ -5,6 +5,7 @@
 #ifndef NEXGATE_UPSTREAM_ROUTE_H
 #define NEXGATE_UPSTREAM_ROUTE_H
 
+#include "base/least.h"
 #include "base/map.h"
 #include "upstream/budget.h"
 #include "upstream/caps.h"
@@ -57,16 +58,6 @@ enum { FETCHER_BUDGET_MARGIN_US = 5000 }; /* for the jitter of the network */
 
 /* Where Nexudus does not say when to come again. */
 #define ROUTE_RETRY_DEFAULT_US (1 * CLOCK_SECOND)
-
-static inline int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static inline int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* How long it may wait in the queue, from now; the end of everything follows from that. */
 void route_set_patience(struct flight *flight, int64_t patience_us);

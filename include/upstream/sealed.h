@@ -30,4 +30,11 @@ bool sealed_close(const uint8_t key[SEALED_KEY_BYTES], const struct sealed_place
 bool sealed_open(const uint8_t key[SEALED_KEY_BYTES], const struct sealed_place *place, struct slice sealed,
                  struct buf *secret) MUST_CHECK;
 
+/* The same for two secrets in one, of which the first is not empty. What sealed_open_pair fills is to be wiped either
+ * way. */
+bool sealed_close_pair(const uint8_t key[SEALED_KEY_BYTES], const struct sealed_place *place, struct slice first,
+                       struct slice second, struct buf *sealed) MUST_CHECK;
+bool sealed_open_pair(const uint8_t key[SEALED_KEY_BYTES], const struct sealed_place *place, struct slice sealed,
+                      struct buf *first, struct buf *second) MUST_CHECK;
+
 #endif

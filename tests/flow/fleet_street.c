@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/codec.h"
+#include "base/hash.h"
 #include "base/random.h"
 
 #include <assert.h>
@@ -319,6 +321,41 @@ void street_move(struct street *street, int64_t us)
 {
     clock_move(street->clock, us);
     street_settle(street);
+}
+
+void street_redis(struct street *street, ...)
+{
+    struct slice words[REDIS_ARGUMENTS_MAX];
+    size_t count = 0;
+    const char *word;
+    va_list rest;
+
+    va_start(rest, street);
+    while ((word = va_arg(rest, const char *)) != NULL) {
+        assert_true(count < REDIS_ARGUMENTS_MAX);
+        words[count++] = slice_of(word);
+    }
+    va_end(rest);
+    redisReply *reply = puppet_store_run(&street->store, words, count);
+    assert_int_not_equal(reply->type, REDIS_REPLY_ERROR);
+    puppet_reply_free(reply);
+    street_settle(street);
+}
+
+void street_login_key(const struct street *street, const char *what, char key[STREET_KEY_MAX])
+{
+    const struct token_options *login = &street->options.token;
+    uint8_t digest[HASH_SHA256_BYTES];
+    char account[256];
+    struct buf id;
+
+    snprintf(account, sizeof account, "%s\n%s", login->url,
+             login->client_id != NULL ? login->client_id : login->username);
+    hash_sha256(slice_of(account), digest);
+    buf_init(&id, 16);
+    codec_hex(&id, digest, 8);
+    snprintf(key, STREET_KEY_MAX, "t:{login:%.16s}:%s", id.bytes, what);
+    buf_free(&id);
 }
 
 size_t street_logged(const struct street *street, const char *text)

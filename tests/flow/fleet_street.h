@@ -79,6 +79,13 @@ void street_settle(struct street *street);
 void street_move(struct street *street, int64_t us);
 void street_release_copies(struct street *street);
 
+/* One command on its Redis; the words, and NULL. What it answers must be no error. */
+void street_redis(struct street *street, ...);
+
+/* The key of Redis where `what` of the street's login stands. */
+enum { STREET_KEY_MAX = 64 };
+void street_login_key(const struct street *street, const char *what, char key[STREET_KEY_MAX]);
+
 size_t street_logged(const struct street *street, const char *text);
 
 #endif

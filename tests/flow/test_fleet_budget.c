@@ -237,6 +237,28 @@ static void when_redis_is_back_the_budget_is_shared_again(void **state)
     assert_int_equal(street_logged(&street, "the upstream budget is shared again"), 4);
 }
 
+/* That a pause is over says nothing of what was started while Redis was away. */
+static void a_pardon_does_not_lift_the_guard_of_a_return(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    for (size_t i = 0; i < 4; i++)
+        street.houses[i].redis.is_away = true;
+    for (int i = 0; i < 120; i++)
+        ask_new(&street.houses[i % 4]);
+    move_until_searched(from + 20, CLOCK_MILLISECOND, 4000);
+    for (size_t i = 0; i < 4; i++)
+        street.houses[i].redis.is_away = false;
+    for (int i = 0; i < 2000; i++) {
+        street_redis(&street, "PUBLISH", "t:fleet", "B0", NULL);
+        street_move(&street, CLOCK_MILLISECOND);
+    }
+    move_until_searched(from + 120, CLOCK_MILLISECOND, 4000);
+    assert_in_range(most_in_an_interval(from), 1, BUDGET);
+    assert_int_equal(street_logged(&street, "the upstream budget is shared again"), 4);
+}
+
 /* Answers that come too late for their slots: the next ones are good for longer. */
 static void slots_that_come_late_last_longer(void **state)
 {
@@ -265,6 +287,66 @@ static void a_clock_that_jumps_back_locks_nobody_out(void **state)
     for (int i = 0; i < BUDGET; i++)
         ask_new(b);
     move_until_searched(from + 2 * BUDGET, 10 * CLOCK_MILLISECOND, 400);
+}
+
+/* The same for a pause, and for the first call after it. */
+static void a_clock_that_jumps_back_ends_a_pause(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t from = street.nexudus.searches;
+    puppet_next_search(&street.nexudus,
+                       (struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = CLOCK_SECOND});
+    ask_new(a);
+    street.store.skew_us = -3600 * CLOCK_SECOND;
+    street.nexudus.hold_searches = true;
+    move_until_searched(from + 2, CLOCK_MILLISECOND, 1500);
+    street.store.skew_us = -2 * 3600 * CLOCK_SECOND;
+    street_kill(a);
+    street.nexudus.hold_searches = false;
+    ask_new(b);
+    move_until_searched(from + 3, CLOCK_MILLISECOND, 1500);
+}
+
+/* Nor are gateways counted that cannot be there. */
+static void a_clock_that_jumps_back_leaves_no_ghosts(void **state)
+{
+    (void)state;
+    street_kill(&street.houses[2]);
+    street_kill(&street.houses[3]);
+    street.store.skew_us = -3600 * CLOCK_SECOND;
+    street_move(&street, 6 * CLOCK_SECOND);
+    a->redis.is_away = true;
+    ask_new(a);
+    street_move(&street, CLOCK_SECOND);
+    assert_int_equal(
+        street_logged(&street, "msg=\"the upstream budget is not shared: Redis gives no answer\" gateways=2"), 1);
+}
+
+/* Whatever stands in Redis of a pause, the next one is everybody's. */
+static void a_pause_that_is_no_number_is_replaced(void **state)
+{
+    (void)state;
+    static const char *const wild[] = {"nan", "inf", "-inf", "1e300", "x", ""};
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+        street_redis(&street, "HSET", "t:{upstream}:pause", "until", wild[i], "from", wild[i], "probe_until", wild[i],
+                     NULL);
+        size_t from = street.nexudus.searches;
+        puppet_next_search(&street.nexudus,
+                           (struct puppet_answer){.status = 409, .says_retry = true, .retry_after_us = CLOCK_SECOND});
+        for (int j = 0; j < 1000 && street.nexudus.searches == from; j++) {
+            ask_new(a);
+            street_move(&street, 100 * CLOCK_MILLISECOND);
+        }
+        assert_int_equal(street.nexudus.searches, from + 1);
+        puppet_channels_link(&street.channels, b->feed, false);
+        ask_new(b);
+        assert_int_equal(street.nexudus.searches, from + 1);
+        puppet_channels_link(&street.channels, b->feed, true);
+        street_move(&street, 2 * CLOCK_SECOND);
+        street_move(&street, 2 * CLOCK_SECOND);
+        street_redis(&street, "DEL", "t:{upstream}:pause", NULL);
+    }
 }
 
 static void on_changed(struct letter *letter, void *receiver)
@@ -307,8 +389,12 @@ int main(void)
         TEST(a_probe_that_dies_is_followed_by_another),
         TEST(without_redis_each_keeps_to_its_share),
         TEST(when_redis_is_back_the_budget_is_shared_again),
+        TEST(a_pardon_does_not_lift_the_guard_of_a_return),
         TEST(slots_that_come_late_last_longer),
         TEST(a_clock_that_jumps_back_locks_nobody_out),
+        TEST(a_clock_that_jumps_back_ends_a_pause),
+        TEST(a_clock_that_jumps_back_leaves_no_ghosts),
+        TEST(a_pause_that_is_no_number_is_replaced),
         TEST(a_budget_is_changed_while_all_is_running),
     };
 

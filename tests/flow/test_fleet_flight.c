@@ -425,6 +425,68 @@ static void nonsense_is_no_news(void **state)
     assert_int_equal(street.nexudus.searches, 1);
 }
 
+static void put_value(const char *value)
+{
+    street_redis(&street, "SET", "t:flight:v1:webhooks:x", value, NULL);
+}
+
+/* Anything else than a lock or an end that we could have written is nobody's, and nobody waits for it. */
+static void what_is_no_flight_is_overwritten(void **state)
+{
+    static const char *const wild[] = {
+        "",
+        "F",
+        "Fx",
+        "E",
+        "E1",
+        "F0123456789abcdef01234567",
+        "Ezzzzzzzzzzzzzzzz0123456789abcdef012345671 ok 1 200 0 0 ",
+        "E00000000000000010123456789abcdef0123456z1 ok 1 200 0 0 ",
+        "E99999999999999990123456789abcdef012345671 outage 0 503 1000 0 x",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+        put_value(wild[i]);
+        struct question *question = street_ask(a, "x");
+        assert_int_equal(question->answers, 1);
+        assert_int_equal(question->ask.verdict, ASK_OK);
+        assert_int_equal(street.nexudus.searches, i + 1);
+        street_move(&street, 2 * CLOCK_SECOND);
+    }
+}
+
+/* Redis's clock jumps back by an hour: the end of before is not good for all searches of that hour, */
+static void a_clock_that_jumps_back_ends_the_news(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        puppet_next_search(&street.nexudus, (struct puppet_answer){.status = 400});
+    struct question *first = street_ask(a, "x");
+    assert_int_equal(first->ask.verdict, ASK_BAD_QUERY);
+    street.store.skew_us = -3600 * CLOCK_SECOND;
+    street_move(&street, 20 * CLOCK_SECOND);
+    struct question *second = street_ask(b, "x");
+    assert_int_equal(second->answers, 1);
+    assert_int_equal(street.nexudus.searches, 2);
+}
+
+/* and a leader that died in it is not waited for until its end. */
+static void a_clock_that_jumps_back_ends_a_lead(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    street.store.skew_us = -3600 * CLOCK_SECOND;
+    street_kill(a);
+    a->redis.is_held = false;
+    street.nexudus.hold_searches = false;
+    street_redis(&street, "SET", "t:flight:v1:webhooks:x", "F0123456789abcdef01234567", "PX", "3605000", NULL);
+    struct question *second = street_ask(b, "x");
+    for (int i = 0; i < 100 && second->answers == 0; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_int_equal(second->ask.verdict, ASK_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -452,6 +514,9 @@ int main(void)
         TEST(the_others_are_told_when_the_window_is_there),
         TEST(a_closing_leader_hands_over),
         TEST(nonsense_is_no_news),
+        TEST(what_is_no_flight_is_overwritten),
+        TEST(a_clock_that_jumps_back_ends_the_news),
+        TEST(a_clock_that_jumps_back_ends_a_lead),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

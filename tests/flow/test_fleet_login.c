@@ -10,11 +10,6 @@
 
 #include "fleet_street.h"
 
-#include "base/codec.h"
-#include "base/hash.h"
-
-#include <hiredis/hiredis.h>
-
 #include "upstream/totp.h"
 
 #include <stdio.h>
@@ -251,35 +246,134 @@ static void a_holder_that_lost_its_lock_stores_nothing(void **state)
     assert_calls(2, 0);
 }
 
-/* What stands in Redis of a failure may be anything: nobody stays without a login for it once it is gone. */
-static void a_wild_failure_is_soon_over(void **state)
+/* What stands in Redis may be anything, and Redis's clock may have jumped back: nobody stays without a login for it. */
+static void a_wild_failure_is_nobodys(void **state)
 {
-    enum { DIGEST_HEX = 16 };
-    static const struct token_options *const login = &street.options.token;
-    const char *who = login->client_id != NULL ? login->client_id : login->username;
-    uint8_t digest[HASH_SHA256_BYTES];
-    char account[256], key[64] = "t:{login:";
-    struct buf id;
+    static const char *const wild[] = {"9007199254740991", "nan", "inf", "-inf", "1e300", "x", ""};
+    char key[STREET_KEY_MAX];
 
     (void)state;
-    snprintf(account, sizeof account, "%s\n%s", login->url, who);
-    hash_sha256(slice_of(account), digest);
-    buf_init(&id, DIGEST_HEX);
-    codec_hex(&id, digest, DIGEST_HEX / 2);
-    snprintf(key + strlen(key), sizeof key - strlen(key), "%.16s}:failure", id.bytes);
-    buf_free(&id);
-    const struct slice wild[] = {slice_of("HSET"),    slice_of(key),
-                                 slice_of("refused"), slice_of("1"),
-                                 slice_of("until"),   slice_of("9007199254740991"),
-                                 slice_of("backoff"), slice_of("9007199254740991")};
-    const struct slice gone[] = {slice_of("DEL"), slice_of(key)};
-    freeReplyObject(puppet_store_run(&street.store, wild, sizeof wild / sizeof wild[0]));
+    street_login_key(&street, "failure", key);
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+        street_redis(&street, "HSET", key, "refused", "1", "until", wild[i], "backoff", wild[i], NULL);
+        assert_good(search(a, 1));
+        puppet_revoke(&street.nexudus);
+        street_move(&street, 600 * CLOCK_SECOND);
+    }
+}
+
+/* As long as a back-off of ours can be. */
+static void a_failure_counts_for_two_minutes_at_most(void **state)
+{
+    char key[STREET_KEY_MAX], until[32];
+
+    (void)state;
+    street_login_key(&street, "failure", key);
+    snprintf(until, sizeof until, "%lld", (long long)(puppet_store_time(&street.store) + 100 * CLOCK_SECOND));
+    street_redis(&street, "HSET", key, "refused", "1", "until", until, "backoff", "9007199254740991", NULL);
     struct question *first = street_ask(a, "x");
     street_move(&street, 0);
     assert_int_equal(first->ask.verdict, ASK_REFUSED);
-    freeReplyObject(puppet_store_run(&street.store, gone, 2));
+    street_redis(&street, "DEL", key, NULL);
     street_move(&street, 180 * CLOCK_SECOND);
     assert_good(search(a, 1));
+}
+
+/* A lock that lives longer than one of ours is nobody's. */
+static void a_lock_without_an_end_is_nobodys(void **state)
+{
+    char key[STREET_KEY_MAX];
+
+    (void)state;
+    street_login_key(&street, "lock", key);
+    street_redis(&street, "SET", key, "0123456789abcdef01234567", NULL);
+    assert_good(search(a, 1));
+    puppet_revoke(&street.nexudus);
+    street_move(&street, 60 * CLOCK_SECOND);
+    street_redis(&street, "SET", key, "0123456789abcdef01234567", "PX", "3600000", NULL);
+    assert_good(search(b, 2));
+}
+
+/* A generation that no login can have had is none; what its place holds is replaced, and the others take that. */
+static void a_wild_generation_is_replaced(void **state)
+{
+    static const char *const wild[] = {"9007199254740991", "9223372036854775807", "1e300", "inf", "nan", "-5",
+                                       "4503599627370496"};
+    char key[STREET_KEY_MAX];
+
+    (void)state;
+    street_login_key(&street, "token", key);
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+        street_redis(&street, "HSET", key, "generation", wild[i], "sealed", "junk", NULL);
+        puppet_revoke(&street.nexudus);
+        street_move(&street, 600 * CLOCK_SECOND);
+        size_t logins = street.nexudus.logins;
+        assert_good(search(a, 2));
+        assert_good(search(b, 2));
+        assert_good(search(c, 2));
+        assert_int_equal(street.nexudus.logins, logins + 1);
+    }
+}
+
+/* A fraction looks newer than the whole number that is known of it. */
+static void a_broken_generation_is_not_asked_for_again_and_again(void **state)
+{
+    char key[STREET_KEY_MAX], generation[32];
+
+    (void)state;
+    street_login_key(&street, "token", key);
+    snprintf(generation, sizeof generation, "%lld.5", (long long)puppet_store_time(&street.store));
+    street_redis(&street, "HSET", key, "generation", generation, "sealed", "junk", NULL);
+    assert_good(search(a, 1));
+    assert_true(a->redis.calls < 100);
+}
+
+/* Times that no token of ours can have: it is replaced. */
+static void a_wild_life_is_not_believed(void **state)
+{
+    static const char *const wild[] = {"9007199254740991", "-9007199254740991", "1e300", "-1e300", "inf", "-inf"};
+    static const char *const fields[] = {"expires", "born", "refresh_born"};
+    char key[STREET_KEY_MAX];
+
+    (void)state;
+    let_a_be_the_one();
+    street_login_key(&street, "token", key);
+    for (size_t field = 0; field < 3; field++) {
+        for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+            puppet_revoke(&street.nexudus);
+            street_move(&street, 600 * CLOCK_SECOND);
+            assert_good(search(a, 2));
+            size_t logins = street.nexudus.logins;
+            street_redis(&street, "HSET", key, fields[field], wild[i], NULL);
+            assert_good(search(b, 2)); /* has not heard of that one, and makes its own */
+            assert_int_equal(street.nexudus.logins, logins + 1);
+            assert_good(search(a, 2)); /* which is everybody's */
+            assert_int_equal(street.nexudus.logins, logins + 1);
+        }
+    }
+}
+
+/* Somebody writes a step of the far future where the last one-time code stands: it counts for as long as it is there.
+ */
+static void a_wild_step_is_soon_over(void **state)
+{
+    static const char *const wild[] = {"9007199254740991", "9223372036854775807", "1e300", "inf", "nan"};
+    char key[STREET_KEY_MAX];
+
+    (void)state;
+    street.options.token.totp_secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    street.nexudus.gives_refresh_tokens = false;
+    struct house *d = street_build(&street);
+    street_login_key(&street, "step", key);
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+        street_redis(&street, "SET", key, wild[i], NULL);
+        search(d, 1);
+        street_redis(&street, "DEL", key, NULL);
+        street_move(&street, 90 * CLOCK_SECOND);
+        assert_good(search(d, 2));
+        puppet_revoke(&street.nexudus);
+        street_move(&street, 90 * CLOCK_SECOND);
+    }
 }
 
 static void a_failed_login_is_not_tried_by_each(void **state)
@@ -401,7 +495,13 @@ int main(void)
         TEST(the_holder_dies_between_rotation_and_store),
         TEST(a_holder_that_lost_its_lock_stores_nothing),
         TEST(a_failed_login_is_not_tried_by_each),
-        TEST(a_wild_failure_is_soon_over),
+        TEST(a_wild_failure_is_nobodys),
+        TEST(a_failure_counts_for_two_minutes_at_most),
+        TEST(a_lock_without_an_end_is_nobodys),
+        TEST(a_wild_generation_is_replaced),
+        TEST(a_broken_generation_is_not_asked_for_again_and_again),
+        TEST(a_wild_life_is_not_believed),
+        TEST(a_wild_step_is_soon_over),
         TEST(without_redis_one_waits_and_then_logs_in),
         TEST(a_good_token_outlasts_an_outage_of_redis),
         TEST(another_key_cannot_open_it),

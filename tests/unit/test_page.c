@@ -7,16 +7,12 @@
 
 #include <cmocka.h>
 
+#include "base/least.h"
 #include "search/page.h"
 
 enum { TEXT_MAX = 1 << 20, WINDOWS_MAX = 400 };
 
 static const struct slice IDENTITY = SLICE("Id");
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Records with all that must come through as it is. */
 static void add_record(struct buf *out, int64_t number)
@@ -36,7 +32,7 @@ static void add_record(struct buf *out, int64_t number)
 static void answer(struct buf *out, int64_t page, int64_t size, int64_t total, int64_t first)
 {
     int64_t from = (page - 1) * size;
-    int64_t to = smaller(from + size, total);
+    int64_t to = least(from + size, total);
     int64_t pages = (total + size - 1) / size;
     int64_t first_item = total == 0 ? 0 : from + 1;
     int64_t last_item = from < total ? to : total;
@@ -146,7 +142,7 @@ static size_t walk(struct texts *texts, int64_t total, int64_t size, int64_t win
                      (long long)total, (long long)size, (long long)window_size, (int)texts->joined.length,
                      texts->joined.bytes, (int)texts->expected.length, texts->expected.bytes);
         int64_t left = total - (page - 1) * size;
-        assert_int_equal(cut.records, left < 0 ? 0 : smaller(left, size));
+        assert_int_equal(cut.records, left < 0 ? 0 : least(left, size));
     }
     for (size_t i = 0; i < WINDOWS_MAX; i++)
         drop(&windows[i]);

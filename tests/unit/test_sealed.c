@@ -155,6 +155,52 @@ static void it_cannot_be_moved_to_another_place(void **state)
     buf_free(&sealed);
 }
 
+static bool opens_as_pair(const uint8_t *key, struct slice sealed, const char *first, const char *second)
+{
+    struct buf one, other;
+    bool good = sealed_open_pair(key, &home, sealed, &one, &other);
+
+    if (good) {
+        assert_true(slice_is(buf_slice(&one), first));
+        assert_true(slice_is(buf_slice(&other), second));
+    }
+    grant_wipe(&one);
+    grant_wipe(&other);
+    return good;
+}
+
+static void a_pair_comes_back(void **state)
+{
+    uint8_t key[SEALED_KEY_BYTES];
+    struct buf sealed;
+
+    (void)state;
+    make_key(key);
+    assert_true(sealed_close_pair(key, &home, slice_of("one"), slice_of("other"), &sealed));
+    assert_true(opens_as_pair(key, buf_slice(&sealed), "one", "other"));
+    buf_free(&sealed);
+    assert_true(sealed_close_pair(key, &home, slice_of("one"), slice_of(""), &sealed));
+    assert_true(opens_as_pair(key, buf_slice(&sealed), "one", ""));
+    buf_free(&sealed);
+}
+
+/* Sealed with our key, by another version of us. */
+static void what_is_no_pair_does_not_open_as_one(void **state)
+{
+    static const struct slice others[] = {SLICE(""), SLICE("\0\0\0"), SLICE("\0\0\0\0"), SLICE("\0\0\0\2x"),
+                                          SLICE("\xff\xff\xff\xffxyz")};
+    uint8_t key[SEALED_KEY_BYTES];
+
+    (void)state;
+    make_key(key);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct buf sealed;
+        assert_true(sealed_close(key, &home, others[i], &sealed));
+        assert_false(opens_as_pair(key, buf_slice(&sealed), "", ""));
+        buf_free(&sealed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +211,8 @@ int main(void)
         cmocka_unit_test(another_key_does_not_fit),
         cmocka_unit_test(a_part_of_it_does_not_open),
         cmocka_unit_test(it_cannot_be_moved_to_another_place),
+        cmocka_unit_test(a_pair_comes_back),
+        cmocka_unit_test(what_is_no_pair_does_not_open_as_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
