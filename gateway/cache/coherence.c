@@ -15,8 +15,9 @@ enum {
     SWEEP_STEPS = 256,      /* entries of a shard at a time */
     CALL_TIMEOUT_MS = 2000, /* these calls are nobody's to wait for, and worth waiting for */
     BEAT_MS = 2000,
+    REGISTER_MAX = 8 * COHERENCE_GATEWAYS_MAX, /* words of the register that are read: of each, when and who */
     SYNC_RETRY_MS = 200,
-    RECENT_S = 60 /* purges found in the log that somebody may still wait to hear confirmed */
+    RECENT_S = 15 /* purges found in the log that somebody may still wait to hear confirmed */
 };
 
 /* These two and the purge begin with a command that removes: where the first that writes is allowed, a server that is
@@ -126,9 +127,9 @@ int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t 
 {
     struct loop *loop = coherence->options.loop;
     struct purges *purges = memory_purges(coherence->options.memory);
-    int64_t before = purges_known(purges);
-    if (!purges_add(purges, head, number, soft, loop_now(loop)))
-        return 0;
+    int64_t before;
+    if (!purges_add(purges, head, number, soft, loop_now(loop), &before))
+        return before;
     counters_add(coherence->counters, METRIC_PURGES, 1);
     coherence->to_sweep = memory_stats(coherence->options.memory).entries;
     timer_start(loop, &coherence->sweep_timer, loop_now(loop));
@@ -279,7 +280,7 @@ static void part_by_id(struct coherence *coherence, struct slice id)
 static void read_register(struct coherence *coherence, const struct redisReply *reply, size_t from, int64_t now_ms)
 {
     int64_t seen_ms;
-    for (size_t i = from; i + 1 < reply->elements; i += 2) {
+    for (size_t i = from; i + 1 < reply->elements && i < from + REGISTER_MAX; i += 2) {
         if (!coherence_score(text_at(reply, i + 1), &seen_ms))
             continue;
         int64_t ago_ms = now_ms > seen_ms ? now_ms - seen_ms : 0;
@@ -419,6 +420,7 @@ void coherence_leave(struct coherence *coherence)
     if (coherence->options.redis == NULL || coherence->leaving)
         return;
     coherence->leaving = true;
+    coherence_tell_purges(coherence); /* the last chance */
     /* Two plain commands: a script might have to be sent twice, and there is no time. */
     const struct coherence_message message = {.kind = COHERENCE_LEFT, .id = slice_of(coherence->id)};
     struct redis_call *call = new_saying(coherence);

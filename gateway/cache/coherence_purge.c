@@ -291,9 +291,9 @@ static void on_told(struct redis_call *call)
     purging->number = number;
     purging->numbers++;
     (void)purges_add(memory_purges(coherence->options.memory), head_of(purging), number, purging->soft,
-                     loop_now(coherence->options.loop));
+                     loop_now(coherence->options.loop), NULL);
     await_known(purging);
-    for (size_t i = 1; i < reply->elements; i++)
+    for (size_t i = 1; i < reply->elements && !purging->crowded; i++)
         await(purging, redis_wire_text(reply->element[i]));
     size_t kept = coherence->echo_count < COHERENCE_ECHOES ? coherence->echo_count : COHERENCE_ECHOES;
     for (size_t i = 0; i < kept; i++) {

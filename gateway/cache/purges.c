@@ -13,6 +13,7 @@ struct purge {
     char *head; /* owned */
     size_t head_length;
     int64_t number, learnt_us;
+    int64_t before; /* known when it was learnt */
     uint64_t turn;
     bool soft;
 };
@@ -74,16 +75,18 @@ static void forget(struct purges *purges, size_t at)
     purges->count--;
 }
 
-/* Whether the list already says as much: the same head, the same kind, no smaller a number. What it says less well is
- * forgotten. */
-static bool is_said(struct purges *purges, struct slice head, int64_t number, bool soft)
+/* Whether the list already says as much: the same head, the same kind, no smaller a number; `before` is set when that
+ * is this very purge. What it says less well is forgotten. */
+static bool is_said(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t *before)
 {
     for (size_t i = 0; i < purges->count; i++) {
         struct purge *purge = &purges->list[i];
         if (!slice_equal(slice_make(purge->head, purge->head_length), head))
             continue;
-        if (purge->number >= number && (soft || !purge->soft))
+        if (purge->number >= number && (soft || !purge->soft)) {
+            *before = purge->number == number ? purge->before : *before;
             return true;
+        }
         if (purge->number <= number && (!soft || purge->soft))
             forget(purges, i--);
     }
@@ -102,21 +105,25 @@ static void append(struct purges *purges, struct slice head, int64_t number, boo
     purges->list[purges->count++] = (struct purge){.head = mem_copy_text(head.at, head.length),
                                                    .head_length = head.length,
                                                    .number = number,
+                                                   .before = known(purges),
                                                    .learnt_us = now_us,
                                                    .turn = turn,
                                                    .soft = soft};
     atomic_store_explicit(&purges->turn, turn, memory_order_release);
 }
 
-bool purges_add(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us)
+bool purges_add(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us, int64_t *before)
 {
-    if (head.length == 0 || head.length > PURGE_HEAD_MAX)
-        return false;
+    int64_t unasked;
+    before = before != NULL ? before : &unasked;
     pthread_rwlock_wrlock(&purges->lock);
-    bool news = !is_said(purges, head, number, soft);
+    *before = known(purges);
+    bool is_purge = head.length > 0 && head.length <= PURGE_HEAD_MAX;
+    bool news = is_purge && !is_said(purges, head, number, soft, before);
     if (news)
         append(purges, head, number, soft, now_us);
-    know(purges, number, now_us);
+    if (is_purge)
+        know(purges, number, now_us);
     pthread_rwlock_unlock(&purges->lock);
     return news;
 }

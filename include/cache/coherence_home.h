@@ -51,7 +51,7 @@ struct coherence {
 /* Learns of a purge: applies it here, and tells the others so where it came from them. */
 void coherence_learn(struct coherence *coherence, struct slice head, int64_t number, bool soft);
 
-/* The same without telling. Returns what was known before, 0 when this very purge was. */
+/* The same without telling. Returns what was known before (cache/purges.h). */
 int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t number, bool soft);
 
 /* Says something on the channel that nobody waits for. */

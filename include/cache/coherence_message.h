@@ -3,7 +3,7 @@
  *
  *   S ID MARK KEY           a window was stored in Redis: older copies are to be dropped
  *   P NUMBER SOFT ID HEAD   a purge
- *   C NUMBER KNOWN ID       it was applied by ID, which knew purges up to KNOWN before (0: this one)
+ *   C NUMBER KNOWN ID       it was applied by ID, which knew purges up to KNOWN before
  *   L ID                    ID leaves
  *
  * and the names and numbers in it, which come from Redis's replies, too. There is one way to write each: what is read

@@ -21,8 +21,10 @@ struct purges;
 struct purges *purges_new(void);
 void purges_free(struct purges *purges);
 
-/* Learns of a purge. `soft`: what it covers becomes stale, not gone. False when it was known already. */
-bool purges_add(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us);
+/* Learns of a purge. `soft`: what it covers becomes stale, not gone. False when it was known already, or is said by
+ * others. `before` (NULL: not asked) is the greatest number that was known when this very purge was learnt, or now when
+ * it is said by others: what was fetched until then bears that number at most, and is covered where it is less. */
+bool purges_add(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us, int64_t *before);
 
 /* All purges up to this number are known by now. */
 void purges_know(struct purges *purges, int64_t number, int64_t now_us);

@@ -953,6 +953,53 @@ static void a_later_purge_loses_no_earlier_one(void **state)
     ask(street, 1, NULL, "fwd=uri-miss", 46); /* gone, not only stale */
 }
 
+static void who_leaves_tells_what_it_has_kept(void **state)
+{
+    struct street *street = *state;
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    ask(street, 1, NULL, "hit", 45);
+    redis_of(street, 0)->refusal = "OOM";
+    purge_in_vain(street, "t:v1:", false);
+    redis_of(street, 0)->refusal = NULL;
+    street->nexudus.total_items = 46;
+    coherence_leave(street->houses[0].coherence);
+    settle(street);
+    assert_true(coherence_has_left(street->houses[0].coherence));
+    ask(street, 1, NULL, "fwd=uri-miss", 46);
+    struct order *order = order_purge(street, 1, "t:v1:", false);
+    settle(street);
+    assert_int_equal(order->answers, 1); /* it has left all the same */
+    end_order(order);
+}
+
+/* The log was lost to a server whose clock is behind; the one who orders is new, and knows of no number before. What
+ * the other has fetched since its last purge bears a greater number than the order's first. */
+static void a_new_gateway_with_a_slow_redis_purges_all_the_same(void **state)
+{
+    struct street *street = *state;
+    purge(street, 0, "t:v1:", false);
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    puppet_store_flush(&street->store);
+    street->store.skew_us = -3600 * CLOCK_SECOND;
+    coherence_free(street->houses[1].coherence);
+    memory_free(street->houses[1].memory);
+    street->houses[1].memory = memory_new(8 << 20);
+    const struct coherence_options options = {.loop = street->loop,
+                                              .redis = &street->houses[1].redis.redis,
+                                              .memory = street->houses[1].memory,
+                                              .prefix = SLICE("t:"),
+                                              .name = "house-1",
+                                              .lifetime = &street->houses[1].lifetime};
+    street->houses[1].coherence = coherence_new(&options, street->log, street->houses[1].counters);
+    street->channels.feeds[street->houses[1].feed].events = coherence_events(street->houses[1].coherence);
+    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    settle(street);
+    move_tenths(street, 160); /* the old one is forgotten */
+    street->nexudus.total_items = 46;
+    purge(street, 1, "t:v1:", false);
+    ask(street, 0, NULL, "fwd=uri-miss", 46);
+}
+
 /* What no gateway has written: it keeps nobody from being in step. */
 static void an_infinite_number_in_the_log_stops_nobody(void **state)
 {
@@ -1102,6 +1149,8 @@ int main(void)
         WITH_STREET(a_purge_that_scripts_refused_is_told_though_the_feed_stayed_up),
         WITH_STREET(a_kept_purge_is_tried_with_each_beat_until_it_is_told),
         WITH_STREET(a_later_purge_loses_no_earlier_one),
+        WITH_STREET(who_leaves_tells_what_it_has_kept),
+        WITH_STREET(a_new_gateway_with_a_slow_redis_purges_all_the_same),
         WITH_STREET(an_infinite_number_in_the_log_stops_nobody),
         WITH_STREET(who_was_there_by_a_faster_clock_is_not_awaited_for_ever),
         WITH_STREET(the_log_lives_as_long_as_the_longest_lives),

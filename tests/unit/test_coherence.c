@@ -357,6 +357,40 @@ static void scores_that_are_no_numbers_are_passed_over(void **state)
     assert_int_equal(known(bench), 5000);
 }
 
+/* Who confirms says what it knew: what it fetched before may bear that number, which a smaller one does not purge. */
+static void what_was_known_before_is_said_each_time(void **state)
+{
+    struct bench *bench = *state;
+    move(bench, 0);
+    link_up(bench);
+    hear(bench, "P 2000 0 " OTHER " t:v1:");
+    assert_non_null(strstr(bench->last, " C 2000 0 me#"));
+    hear(bench, "P 1000 0 " THIRD " t:v1:"); /* it does not know the other's: what was fetched after that stands */
+    assert_non_null(strstr(bench->last, " C 1000 2000 me#"));
+    hear(bench, "P 1500 0 " THIRD " t:v1:a:");
+    assert_non_null(strstr(bench->last, " C 1500 2000 me#"));
+    hear(bench, "P 1500 0 " THIRD " t:v1:a:"); /* as when the first word of it was lost */
+    assert_non_null(strstr(bench->last, " C 1500 2000 me#"));
+    hear(bench, "P 3000 0 " THIRD " t:v1:a:");
+    assert_non_null(strstr(bench->last, " C 3000 2000 me#"));
+    hear(bench, "P 3000 0 " THIRD " t:v1:a:");
+    assert_non_null(strstr(bench->last, " C 3000 2000 me#"));
+    let_go_of_messages(bench);
+}
+
+/* What nobody waits for any more is not confirmed again with each reading of the log. */
+static void old_purges_of_the_log_are_not_confirmed(void **state)
+{
+    struct bench *bench = *state;
+    move(bench, 0);
+    link_up(bench);
+    answer_words(bench, "sync", "1790000100000000 ht:v1:a: 1790000079000000 ht:v1:b: 1790000089000000");
+    assert_non_null(strstr(bench->last, " C 1790000089000000 1790000079000000 me#"));
+    assert_int_equal(metrics_read(bench->metrics, METRIC_PURGES), 2);
+    answer(bench, find(bench, "PUBLISH"), REDIS_AWAY, NULL);
+    assert_null(find(bench, "PUBLISH"));
+}
+
 /* The register. */
 
 static void scores_of_the_register_are_bounded_too(void **state)
@@ -600,6 +634,8 @@ int main(void)
         WITH_BENCH(a_number_that_is_too_small_tells_nothing),
         WITH_BENCH(who_always_knows_more_is_silent),
         WITH_BENCH(scores_that_are_no_numbers_are_passed_over),
+        WITH_BENCH(what_was_known_before_is_said_each_time),
+        WITH_BENCH(old_purges_of_the_log_are_not_confirmed),
         WITH_BENCH(scores_of_the_register_are_bounded_too),
         WITH_BENCH(who_was_there_in_the_future_was_there_now),
         WITH_BENCH(who_was_heard_just_now_is_there),

@@ -37,13 +37,13 @@ static void numbers_and_heads_decide(void **state)
     (void)state;
     struct purges *purges = purges_new();
     assert_true(spares(purges, "v1:a:x#20.0", 0));
-    assert_true(purges_add(purges, slice_of("v1:a:x#"), 10, false, 1000));
+    assert_true(purges_add(purges, slice_of("v1:a:x#"), 10, false, 1000, NULL));
     assert_false(spares(purges, "v1:a:x#20.0", 9));
     assert_false(spares(purges, "v1:a:x#20.1", 0));
     assert_true(spares(purges, "v1:a:x#20.0", 10));
     assert_true(spares(purges, "v1:a:x&y#20.0", 9));
     assert_true(spares(purges, "v1:a:", 9));
-    assert_true(purges_add(purges, slice_of("v1:"), 11, false, 1001));
+    assert_true(purges_add(purges, slice_of("v1:"), 11, false, 1001, NULL));
     assert_false(spares(purges, "v1:b:#20.0", 10));
     assert_int_equal(purges_known(purges), 11);
     purges_free(purges);
@@ -55,9 +55,9 @@ static void a_smaller_number_that_comes_later_counts(void **state)
     (void)state;
     struct purges *purges = purges_new();
     struct entry *entry = make("v1:a:x#20.0", 0, 5);
-    assert_true(purges_add(purges, slice_of("v1:b:"), 10, false, 1000));
+    assert_true(purges_add(purges, slice_of("v1:b:"), 10, false, 1000, NULL));
     assert_true(purges_spare(purges, entry));
-    assert_true(purges_add(purges, slice_of("v1:a:"), 9, false, 1001));
+    assert_true(purges_add(purges, slice_of("v1:a:"), 9, false, 1001, NULL));
     assert_false(purges_spare(purges, entry));
     assert_int_equal(purges_known(purges), 10);
     entry_unref(entry);
@@ -69,15 +69,15 @@ static void what_is_said_twice_is_known_once(void **state)
     (void)state;
     struct purges *purges = purges_new();
     struct slice head = slice_of("v1:a:");
-    assert_true(purges_add(purges, head, 10, true, 1000));
-    assert_false(purges_add(purges, head, 10, true, 1001));
-    assert_true(purges_add(purges, head, 10, false, 1002));
-    assert_false(purges_add(purges, head, 10, true, 1003)); /* the hard one says more */
-    assert_false(purges_add(purges, head, 9, false, 1004));
-    assert_true(purges_add(purges, head, 11, true, 1005)); /* both stand */
+    assert_true(purges_add(purges, head, 10, true, 1000, NULL));
+    assert_false(purges_add(purges, head, 10, true, 1001, NULL));
+    assert_true(purges_add(purges, head, 10, false, 1002, NULL));
+    assert_false(purges_add(purges, head, 10, true, 1003, NULL)); /* the hard one says more */
+    assert_false(purges_add(purges, head, 9, false, 1004, NULL));
+    assert_true(purges_add(purges, head, 11, true, 1005, NULL)); /* both stand */
     assert_false(spares(purges, "v1:a:#20.0", 9));
     assert_true(spares(purges, "v1:a:#20.0", 10));
-    assert_false(purges_add(purges, slice_of(""), 12, false, 1006));
+    assert_false(purges_add(purges, slice_of(""), 12, false, 1006, NULL));
     purges_free(purges);
 }
 
@@ -87,13 +87,13 @@ static void a_soft_purge_ends_freshness(void **state)
     struct purges *purges = purges_new();
     struct entry *entry = make("v1:a:x#20.0", 500, 0);
     assert_int_equal(entry_ttl(entry, 60), 60);
-    assert_true(purges_add(purges, slice_of("v1:a:"), 10, true, 520));
+    assert_true(purges_add(purges, slice_of("v1:a:"), 10, true, 520, NULL));
     assert_true(purges_spare(purges, entry));
     assert_int_equal(entry_ttl(entry, 60), 20);
-    assert_true(purges_add(purges, slice_of("v1:a:"), 11, true, 530));
+    assert_true(purges_add(purges, slice_of("v1:a:"), 11, true, 530, NULL));
     assert_true(purges_spare(purges, entry));
     assert_int_equal(entry_ttl(entry, 60), 20); /* the first one counts */
-    assert_true(purges_add(purges, slice_of("v1:a:x#"), 12, false, 540));
+    assert_true(purges_add(purges, slice_of("v1:a:x#"), 12, false, 540, NULL));
     assert_false(purges_spare(purges, entry));
     entry_unref(entry);
     purges_free(purges);
@@ -105,7 +105,7 @@ static void a_fetch_knows_what_was_known_when_it_began(void **state)
     struct purges *purges = purges_new();
     assert_int_equal(purges_known_at(purges, 1000), 0);
     purges_know(purges, 100, 1000);
-    assert_true(purges_add(purges, slice_of("v1:a:"), 110, false, 2000));
+    assert_true(purges_add(purges, slice_of("v1:a:"), 110, false, 2000, NULL));
     assert_int_equal(purges_known_at(purges, 999), 0);
     assert_int_equal(purges_known_at(purges, 1000), 0); /* at that very moment: not for sure */
     assert_int_equal(purges_known_at(purges, 1001), 100);
@@ -123,8 +123,8 @@ static void the_moment_of_the_last_purge_is_told(void **state)
     (void)state;
     struct purges *purges = purges_new();
     assert_int_equal(purges_last_us(purges, slice_of("v1:a:x#20.0")), INT64_MIN);
-    assert_true(purges_add(purges, slice_of("v1:a:"), 10, false, 1000));
-    assert_true(purges_add(purges, slice_of("v1:b:"), 11, false, 2000));
+    assert_true(purges_add(purges, slice_of("v1:a:"), 10, false, 1000, NULL));
+    assert_true(purges_add(purges, slice_of("v1:b:"), 11, false, 2000, NULL));
     assert_int_equal(purges_last_us(purges, slice_of("v1:a:x#20.0")), 1000);
     assert_int_equal(purges_last_us(purges, slice_of("v1:c:x#20.0")), INT64_MIN);
     purges_free(purges);
@@ -138,7 +138,7 @@ static void forgetting_purges_more_and_never_less(void **state)
     char head[32];
     for (int i = 0; i < PURGES_MAX + 10; i++) {
         snprintf(head, sizeof(head), "v1:a:%d#", i);
-        assert_true(purges_add(purges, slice_of(head), 100 + i, false, 1000 + i));
+        assert_true(purges_add(purges, slice_of(head), 100 + i, false, 1000 + i, NULL));
     }
     assert_false(spares(purges, "v1:a:3#20.0", 99));
     assert_false(spares(purges, "v1:a:never purged#20.0", 99));
