@@ -4,6 +4,7 @@
 #include "cache/shared.h"
 
 #include "base/map.h"
+#include "cache/coherence_message.h"
 #include "cache/shared_script.h"
 #include "search/key.h"
 
@@ -341,11 +342,12 @@ static bool write_value(struct shared *shared, struct shared_put *put)
         .purge_number = entry->purge_number,
         .mark = entry->mark,
     };
+    const struct coherence_message message = {
+        .kind = COHERENCE_STORED, .id = slice_of(shared->name), .mark = entry->mark, .text = entry->key};
     bool named = key_window(entry->key, &facts.window);
     snprintf(put->age, sizeof(put->age), "%" PRId64, age_us);
     snprintf(put->kept, sizeof(put->kept), "%" PRId64, facts.kept_ms);
-    buf_format(&put->message, "S %s %016" PRIx64 " ", shared->name, entry->mark);
-    buf_add(&put->message, entry->key);
+    coherence_message_write(&put->message, &message);
     return named && facts.kept_ms > 0 && purges_spare(memory_purges(options->memory), entry) &&
            stored_write(&put->value, entry->key, &facts, &entry->envelope, buf_slice(&entry->body)) &&
            buf_ok(&put->message);
@@ -357,7 +359,7 @@ static struct shared_put *put_new(struct shared *shared, struct entry *entry)
     put->shared = shared;
     put->entry = entry_ref(entry);
     buf_init(&put->value, STORED_BYTES_MAX);
-    buf_init(&put->message, 8 * 1024);
+    buf_init(&put->message, COHERENCE_MESSAGE_MAX);
     put->next = shared->puts;
     if (put->next != NULL)
         put->next->previous = put;
