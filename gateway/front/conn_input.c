@@ -87,9 +87,11 @@ static size_t serve_head(struct conn *conn, struct slice input)
     case PARSER_MORE:
         break;
     }
-    size_t skipped = parser_skip_empty_lines(&conn->parser);
-    if (skipped > 0)
-        return skipped; /* who sends empty lines and nothing else is idle */
+    size_t skipped = parser_skip_empty_lines(&conn->parser, input);
+    if (skipped > 0) { /* who sends empty lines and nothing else is idle; a request's time begins behind them */
+        conn_enter_room(conn, home->idle);
+        return skipped;
+    }
     if (conn->room != home->header)
         conn_enter_room(conn, home->header); /* more bytes do not buy more time */
     return 0;

@@ -293,12 +293,16 @@ static enum parser_verdict scan(struct parser *parser, const struct head *head)
     return PARSER_HEAD;
 }
 
-size_t parser_skip_empty_lines(struct parser *parser)
+size_t parser_skip_empty_lines(struct parser *parser, struct slice bytes)
 {
-    if (parser->stage != STAGE_START)
-        return 0;
-    size_t skipped = parser->scanned;
-    parser->scanned = 0;
+    uint8_t empty_lines = parser->empty_lines;
+    size_t skipped = 0;
+    while (skipped + 1 < bytes.length && bytes.at[skipped] == '\r')
+        skipped += 2;
+    if (skipped > 0) {
+        parser_init(parser);
+        parser->empty_lines = empty_lines;
+    }
     return skipped;
 }
 

@@ -66,9 +66,9 @@ void parser_init(struct parser *parser);
 enum parser_verdict parser_head(struct parser *parser, struct slice bytes, const struct parser_limits *limits,
                                 struct request *request, struct buf *joined, size_t *head_length) MUST_CHECK;
 
-/* Takes off the empty lines that stand before a request of which nothing else has come: their bytes, which need not be
- * given again. How many there were is remembered. */
-size_t parser_skip_empty_lines(struct parser *parser);
+/* After PARSER_MORE for these bytes: how many of them are empty lines before the request. They need not be given again,
+ * but what is behind them must be. How many there were is remembered. */
+size_t parser_skip_empty_lines(struct parser *parser, struct slice bytes);
 
 /* For the parser's parts: notes the refusal, and is false. */
 static inline bool parser_refuse(struct parser *parser, int status, const char *why)

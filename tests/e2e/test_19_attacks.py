@@ -170,10 +170,11 @@ def test_clients_that_ask_and_vanish(workshop, simulator):
     house = House(workshop, simulator, connections_per_address=MANY // 3)
     gateway = house.gateway
     simulator.fault(hold="before", query="WebHook_Name=slow")
-    for number in range(MANY // 3):
-        connection = gateway.connect()
-        connection.send(connection.message(f"{SEARCH}?WebHook_Name=slow&size={number + 1}", fields=gateway.fields()))
-        gateway.wait_read([connection])
+    vanishing = [gateway.connect() for _ in range(MANY // 3)]
+    for number, connection in enumerate(vanishing):
+        connection.send(connection.message(f"{SEARCH}?WebHook_Name=slow&size={number % 1000 + 1}", fields=gateway.fields()))
+    gateway.wait_read(vanishing)
+    for connection in vanishing:
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
     wait_until(lambda: gateway.metrics()["nexgate_requests_abandoned_total"] == MANY // 3, "the clients to be missed")

@@ -18,6 +18,7 @@ for name in "$@"; do
         corpus=build/fuzz/again/$name
         rm -rf "$corpus"
         case $name in
+        settings) how=(-runs=$((RUNS / 10)) -seed=1) ;; # each reads the built-in schema, too
         redis) how=(-runs=$((RUNS / 5)) -seed=1) ;; # each execution reads everything twice, once in pieces
         *) how=(-runs="$RUNS" -seed=1) ;;
         esac

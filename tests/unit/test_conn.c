@@ -574,6 +574,28 @@ static void test_header_time_begins_anew(void **state)
     client_close(&client);
 }
 
+/* Nor does the rest of an empty line take any of it, however it was cut. */
+static void test_header_time_begins_behind_empty_lines(void **state)
+{
+    static const char *const PIECES[][2] = {{"\nGET /a", ""}, {"\n", "GET /a"}};
+    struct bench *bench = *state;
+    for (size_t i = 0; i < sizeof(PIECES) / sizeof(PIECES[0]); i++) {
+        struct client client;
+        size_t seen = 0;
+        client_open(&client, bench);
+        client_say(&client, bench, "\r");
+        bench_move(bench, 8 * CLOCK_SECOND);
+        client_say(&client, bench, PIECES[i][0]);
+        client_say(&client, bench, PIECES[i][1]);
+        bench_move(bench, 8 * CLOCK_SECOND);
+        client_read(&client, SIZE_MAX);
+        expect_silence(&client, 0);
+        client_say(&client, bench, " HTTP/1.1\r\nHost: h\r\n\r\n");
+        expect_reply(&client, &seen, 404, "/a");
+        client_close(&client);
+    }
+}
+
 static void test_refusal(void **state)
 {
     struct bench *bench = *state;
@@ -1154,6 +1176,7 @@ int main(void)
         TEST(empty_lines_are_few),
         TEST(header_timeout),
         TEST(header_time_begins_anew),
+        TEST(header_time_begins_behind_empty_lines),
         TEST(refusal),
         TEST(refused_head_has_no_body),
         TEST(linger),
