@@ -38,13 +38,15 @@ static inline void house_event(struct bench *bench, struct client *client, uint8
         bench_move(bench, event == EVENT_SECOND ? CLOCK_SECOND : 7 * CLOCK_SECOND);
 }
 
-/* What the client was told: statuses, and the bodies that are ours. */
+/* What the client was told: statuses, and the bodies that are ours. Whether a 100 is sent hangs on how the body is cut
+ * (RFC 9110 section 10.1.1). */
 static inline void house_tell(struct client *client, struct buf *story)
 {
     struct slice rest = buf_slice(&client->in);
     struct reply reply;
     while (rest.length > 0 && reply_next(&rest, false, &reply)) {
-        buf_format(story, "%d ", reply.status);
+        if (reply.status != 100)
+            buf_format(story, "%d ", reply.status);
         if (reply.status == 200 || reply.status == 404)
             buf_add(story, reply.body);
     }
