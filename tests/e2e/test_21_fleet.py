@@ -143,3 +143,15 @@ def test_a_pause_is_for_all(workshop, simulator, redis):
     searches = simulator.counters()["searches"]
     wait_until(lambda: second.search("WebHook_ErrorCount=2").status == 503, "the other gateway to pause")
     assert simulator.counters()["searches"] == searches
+
+
+def test_a_led_window_is_written_once(workshop, simulator, redis):
+    """Who lands it stores it, and who leads waits for that one write to be there before the others are told."""
+    one, other = fleet(workshop, simulator, redis, 2)
+    before = redis.commandstats().get("getrange", 0)  # each write looks at what stands there, and nothing else does
+    for number in range(5):
+        assert one.search(f"WebHook_ErrorCount={number}").status == 200
+    stored = 'nexgate_shared_stores_total{result="stored"}'
+    wait_until(lambda: one.metrics()[stored] == 5, "the windows in Redis")
+    assert other.search("WebHook_ErrorCount=4").fields["Cache-Status"].startswith("nexgate; hit")
+    assert redis.commandstats()["getrange"] - before == 5
