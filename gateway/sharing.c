@@ -49,6 +49,8 @@ static bool connect_all(struct sharing *sharing)
     const struct slice channel = slice_of(coherence_channel(sharing->coherence));
     const struct redis_feed_events events = coherence_events(sharing->coherence);
     sharing->feed = redis_feed_new(parts->loop, parts->redis_options, &channel, 1, &events, parts->log);
+    if (sharing->feed != NULL)
+        redis_feed_follow(sharing->feed, parts->redis);
     return sharing->feed != NULL;
 }
 

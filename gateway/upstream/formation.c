@@ -320,6 +320,8 @@ static bool make_feed(struct fetcher *fetcher)
         return true;
     fetcher->fleet_feed =
         redis_feed_new(fetcher->loop, fetcher->options.redis.options, &channel, 1, &events, fetcher->log);
+    if (fetcher->fleet_feed != NULL)
+        redis_feed_follow(fetcher->fleet_feed, fetcher->options.redis.redis);
     return fetcher->fleet_feed != NULL;
 }
 

@@ -30,4 +30,10 @@ struct redis_feed *redis_feed_new(struct loop *loop, const struct redis_options 
                                   struct log *log) MUST_CHECK;
 void redis_feed_free(struct redis_feed *feed);
 
+/* In a cluster: asks by this connection's commands who its nodes are, so that the feed finds one when all that the URL
+ * names are gone, and leaves one that is no node any more. On the feed's loop; borrowed until the feed is freed. Once;
+ * does nothing where there is no cluster. */
+struct redis;
+void redis_feed_follow(struct redis_feed *feed, struct redis *redis);
+
 #endif

@@ -62,10 +62,10 @@ def test_slots_move_under_load(workshop, cluster):
     assert not any(failures.values()), failures
 
 
-def fleet(workshop, cluster, count=2, **quota):
+def fleet(workshop, cluster, count=2, url=None, **quota):
     """Gateways that share all, and nothing with those of other tests."""
     simulator, key = workshop.simulator(records=1000), secrets.token_hex(32)
-    settings = {"server.workers": 1, "redis.url": cluster.url, "redis.timeout": "2s", "redis.token_key": key,
+    settings = {"server.workers": 1, "redis.url": url or cluster.url, "redis.timeout": "2s", "redis.token_key": key,
                 "redis.prefix": f"{secrets.token_hex(8)}:"}
     made = []
     for _ in range(count):
@@ -164,6 +164,20 @@ def test_the_feed_moves_when_its_node_dies(workshop, cluster):
         wait_until(lambda: gateway.metrics()["nexgate_shared_link"] == 1, "the channel to be heard elsewhere")
     check_together(one, other, "size=9&page=3")
     first.start()
+    wait_until(cluster.is_well, "the cluster to be well again")
+
+
+def test_the_feeds_find_a_node_that_the_url_does_not_name(workshop, cluster):
+    named = cluster.serving()[0]
+    one, other = fleet(workshop, cluster, url=f"redis+cluster://127.0.0.1:{named.port}")
+    named.kill()
+    wait_until(lambda: len(cluster.serving()) == len(cluster.masters) and cluster.is_well(), "a replica to take over")
+    for gateway in (one, other):
+        wait_until(lambda: gateway.metrics()["nexgate_shared_link"] == 1, "the channel to be heard elsewhere")
+    for channel in (channel for node in cluster.serving() for channel in node("PUBSUB", "CHANNELS", "*")):
+        wait_until(lambda: sum(node("PUBSUB", "NUMSUB", channel)[1] for node in cluster.serving()) == 2, "both to hear it")
+    check_together(one, other, "size=9&page=4")
+    named.start()
     wait_until(cluster.is_well, "the cluster to be well again")
 
 
