@@ -16,9 +16,10 @@ share=$root/usr/share
 
 install -D -m 755 build/nexgate "$root/usr/bin/nexgate"
 strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/nexgate"
-install -D -m 644 conf/nexgate.min.conf "$root/etc/nexgate/nexgate.conf"
+install -D -m 644 packaging/debian/nexgate.conf "$root/etc/nexgate/nexgate.conf"
+install -D -m 644 -t "$share/doc/nexgate" docs/*.md
 install -D -m 644 conf/nexgate.conf "$share/doc/nexgate/examples/nexgate.conf"
-install -m 644 conf/prometheus-rules.yml conf/grafana-dashboard.json "$share/doc/nexgate/examples"
+install -m 644 conf/nexgate.min.conf conf/prometheus-rules.yml conf/grafana-dashboard.json "$share/doc/nexgate/examples"
 install -D -m 644 -t "$share/doc/nexgate/examples/entities" conf/entities/*.json
 install -m 644 packaging/debian/copyright "$share/doc/nexgate/copyright"
 gzip -9n <packaging/debian/changelog >"$share/doc/nexgate/changelog.gz"
@@ -34,6 +35,7 @@ for unit in conf/systemd/*.service conf/systemd/*.socket; do
 done
 
 mkdir "$root/DEBIAN"
+install -m 755 packaging/debian/{postinst,prerm,postrm} "$root/DEBIAN"
 echo /etc/nexgate/nexgate.conf >"$root/DEBIAN/conffiles"
 cd "$work"
 dpkg-shlibdeps -O"$work/debian/substvars" "$root/usr/bin/nexgate"

@@ -400,6 +400,8 @@ def test_the_package_holds_what_it_must(package, tmp_path):
     wanted = ["/usr/bin/nexgate", "/etc/nexgate/nexgate.conf", "/usr/share/doc/nexgate/copyright", "/usr/share/doc/nexgate/changelog.gz"]
     wanted += [f"/usr/share/man/man{page.suffix[1:]}/{page.name}.gz" for page in (ROOT / "docs").glob("man/*.[1-9]")]
     wanted += [f"/lib/systemd/system/{unit.name}" for unit in (ROOT / "conf").glob("systemd/*.s[eo]*")]
+    wanted += re.findall(r"^Documentation=file://(.*)$", (ROOT / "conf/systemd/nexgate.service").read_text(), re.M)
+    wanted += ["/usr/share/doc/nexgate/examples/nexgate.conf"]  # which the configuration names
     assert set(wanted) <= set(files), files
     assert files["/usr/bin/nexgate"] == "-rwxr-xr-x"
     run("dpkg-deb", "-R", str(package), str(tmp_path / "root"))
@@ -407,9 +409,83 @@ def test_the_package_holds_what_it_must(package, tmp_path):
     assert (root / "DEBIAN/conffiles").read_text().split() == ["/etc/nexgate/nexgate.conf"]
     run("md5sum", "--check", "--quiet", "DEBIAN/md5sums", cwd=root)
     assert run(str(root / "usr/bin/nexgate"), "version").startswith("nexgate ")
-    shutil.copy(root / "etc/nexgate/nexgate.conf", tmp_path / "nexgate.conf")
-    run(str(root / "usr/bin/nexgate"), "check", "-c", str(tmp_path / "nexgate.conf"), env=os.environ | {
-        "NEXUDUS_USERNAME": "u", "NEXUDUS_PASSWORD": "p", "NEXGATE_REPORTS_KEY": digest("x")})
+
+
+def edited(text, password):
+    """The packaged configuration after an administrator's work."""
+    told = re.search(r"^LoadCredential=(\S+?):/etc/nexgate/(\S+)$", (ROOT / "conf/systemd/nexgate.service").read_text(), re.M)
+    handed = f"/run/credentials/nexgate.service/{told[1]}"
+    assert text.count(handed) == 1 and f"/etc/nexgate/{told[2]}" in text
+    return text.replace("username =\n", "username = me@example.com\n").replace(handed, str(password))
+
+
+def test_the_packaged_configuration_must_be_filled_in(package, tmp_path):
+    run("dpkg-deb", "-x", str(package), str(tmp_path / "root"))
+    shipped = tmp_path / "root/etc/nexgate/nexgate.conf"
+    code, out, err = command("check", "-c", str(shipped))
+    assert code == 1 and "username: is needed to log in" in out + err
+    (tmp_path / "password").write_text("p\n")
+    shipped.write_text(edited(shipped.read_text(), tmp_path / "password"))
+    code, out, err = command("check", "-c", str(shipped))
+    assert code == 0, out + err
+
+
+class Debian:
+    """A root folder that dpkg works on; its scripts run outside of it, told where it is (DPKG_ROOT)."""
+
+    def __init__(self, folder):
+        self.root = folder
+        for name in ("var/lib/dpkg/info", "var/lib/dpkg/updates", "etc/systemd/system"):
+            (folder / name).mkdir(parents=True)
+        (folder / "var/lib/dpkg/status").touch()
+
+    def dpkg(self, *words):
+        return run("dpkg", f"--root={self.root}", "--force-depends", "--force-script-chrootless", "--force-not-root", "--force-bad-path",
+                   f"--log={self.root}/log", *words, stdin=subprocess.DEVNULL)
+
+    def enable(self):
+        run("systemctl", f"--root={self.root}", "enable", "nexgate.service", "nexgate.socket")
+
+    def left(self):
+        """What is there beside dpkg's own."""
+        files = [path for path in self.root.rglob("*") if not path.is_dir() or path.is_symlink()]
+        return {"/" + str(path.relative_to(self.root)) for path in files if path.name != "log" and "dpkg" not in path.parts}
+
+    def enabled(self):
+        return {path for path in self.left() if ".wants/" in path and path.startswith("/etc/")}
+
+
+LINKS = {"/etc/systemd/system/multi-user.target.wants/nexgate.service", "/etc/systemd/system/sockets.target.wants/nexgate.socket"}
+
+
+def test_the_package_comes_stays_and_goes(package, tmp_path):
+    system = Debian(tmp_path / "root")
+    configuration, password = system.root / "etc/nexgate/nexgate.conf", system.root / "etc/nexgate/nexudus-password"
+    system.dpkg("--install", str(package))
+    assert (system.root / "usr/bin/nexgate").exists() and not system.enabled()  # there is no login yet
+    password.write_text("p\n")
+    configuration.write_text(configuration.read_text().replace("username =", "username = me@example.com"))
+    system.enable()
+    assert system.enabled() == LINKS
+    mine = configuration.read_text()
+    system.dpkg("--install", str(package))
+    assert configuration.read_text() == mine and system.enabled() == LINKS
+    system.dpkg("--remove", "nexgate")
+    assert not (system.root / "usr/bin/nexgate").exists()
+    assert configuration.read_text() == mine and password.exists()
+    system.dpkg("--install", str(package))
+    assert configuration.read_text() == mine and system.enabled() == LINKS
+    (system.root / "etc/nexgate/certificate.pem").touch()
+    system.dpkg("--purge", "nexgate")
+    assert system.left() == {"/etc/nexgate/certificate.pem"}  # not ours
+    assert system.dpkg("--list").count("nexgate") == 0
+
+
+def test_the_scripts_are_sound():
+    for script in ("postinst", "prerm", "postrm"):
+        text = (ROOT / "packaging/debian" / script).read_text()
+        assert text.startswith("#!/bin/sh\n") and "\nset -e\n" in text
+        run("sh", "-n", str(ROOT / "packaging/debian" / script))
 
 
 def test_lintian_finds_no_error(package):
