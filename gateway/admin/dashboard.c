@@ -39,6 +39,7 @@ static void say_policy(struct answer *answer)
 {
     struct buf policy;
     buf_init(&policy, 1024);
+    buf_reserve(&policy);
     buf_add_text(&policy, "default-src 'none'; script-src ");
     add_hash(&policy, find_element("<script>", "</script>"));
     buf_add_text(&policy, "; style-src ");

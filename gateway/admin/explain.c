@@ -8,12 +8,14 @@
 #include "flow/problem.h"
 #include "flow/tally.h"
 
-enum { QUERY_MAX = 64 * 1024, NAME_MAX_BYTES = 256 };
+/* More than a request's query may have: what overflows is out of memory. */
+enum { QUERY_MAX = 64 * 1024 };
 
 /* What was asked: `client` and `entity` are the page's own parameters, the rest is the search's query. */
 struct question {
     struct buf raw, client, entity;
-    bool is_good;
+    bool is_good;  /* its escapes are */
+    bool is_whole; /* there was memory for it */
 };
 
 static void add_pair(struct question *question, struct slice pair)
@@ -23,7 +25,7 @@ static void add_pair(struct question *question, struct slice pair)
     if (slice_cut(&value, '=', &name) && value.at != NULL)
         own = slice_is(name, "client") ? &question->client : slice_is(name, "entity") ? &question->entity : NULL;
     if (own != NULL) {
-        question->is_good &= codec_unpercent(value, own);
+        question->is_good &= codec_unpercent(value, own) || !buf_ok(own);
         return;
     }
     if (question->raw.length > 0)
@@ -35,14 +37,14 @@ static void question_read(struct question *question, struct slice query)
 {
     struct slice rest = query, pair;
     buf_init(&question->raw, QUERY_MAX);
-    buf_init(&question->client, NAME_MAX_BYTES);
-    buf_init(&question->entity, NAME_MAX_BYTES);
+    buf_init(&question->client, QUERY_MAX);
+    buf_init(&question->entity, QUERY_MAX);
     question->is_good = true;
     while (rest.length > 0 && slice_cut(&rest, '&', &pair)) {
         if (pair.length > 0)
             add_pair(question, pair);
     }
-    question->is_good &= buf_ok(&question->raw) && buf_ok(&question->client) && buf_ok(&question->entity);
+    question->is_whole = buf_ok(&question->raw) && buf_ok(&question->client) && buf_ok(&question->entity);
 }
 
 static void question_free(struct question *question)
@@ -151,7 +153,9 @@ bool explain_answer(struct admin *admin, struct exchange *exchange)
     const struct schema *schema = schema_set_by_entity(parts->schemas, entity);
     struct client *client =
         question.client.length > 0 ? roster_by_name(parts->roster, buf_slice(&question.client)) : NULL;
-    if (!question.is_good) {
+    if (!question.is_whole) {
+        problem_answer(exchange, 503, "out of memory", NULL);
+    } else if (!question.is_good) {
         problem_answer(exchange, 400, "the question cannot be read", NULL);
     } else if (schema == NULL) {
         problem_answer(exchange, 400, "no schema describes this entity", NULL);
@@ -161,7 +165,10 @@ bool explain_answer(struct admin *admin, struct exchange *exchange)
         struct explanation explanation;
         const struct explain_parts own = {parts->clock, parts->options, parts->memory, parts->fetcher, parts->url};
         explain_make(&own, schema, client, buf_slice(&question.raw), &explanation);
-        answer(exchange, client, &explanation);
+        if (explanation.verdict == QUERY_NO_MEMORY)
+            problem_answer(exchange, 503, "out of memory", NULL);
+        else
+            answer(exchange, client, &explanation);
         explain_free(&explanation);
     }
     question_free(&question);

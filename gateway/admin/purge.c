@@ -31,6 +31,12 @@ static bool refuse(struct exchange *exchange, const char *detail)
     return true;
 }
 
+static bool refuse_for_memory(struct exchange *exchange)
+{
+    problem_answer(exchange, 503, "out of memory", NULL);
+    return true;
+}
+
 static bool read_flag(struct slice value, bool *flag)
 {
     *flag = slice_is(value, "1") || slice_is(value, "true");
@@ -103,7 +109,7 @@ static bool write_question(struct admin *admin, struct exchange *exchange, struc
     return verdict == QUERY_OK;
 }
 
-/* What the keys to be purged begin with; false when the answer is made. */
+/* What the keys to be purged begin with, to be asked for overflow; false when the answer is made. */
 static bool write_head(struct admin *admin, struct exchange *exchange, const struct wish *wish, struct buf *head)
 {
     if (wish->has_query)
@@ -145,7 +151,8 @@ static void write_answer(struct task *task)
     add_names(&json, "confirmed", &order->confirmed);
     add_names(&json, "silent", &order->silent);
     json_end(&json);
-    exchange->answer.status = order->told && order->silent.length == 0 ? 200 : 202;
+    bool all_confirmed = buf_ok(&order->silent) && order->silent.length == 0;
+    exchange->answer.status = order->told && all_confirmed ? 200 : 202;
     answer_body_text(&exchange->answer, "application/json");
 }
 
@@ -204,10 +211,12 @@ bool purge_answer(struct admin *admin, struct exchange *exchange)
     buf_init(&wish.entity, VALUE_MAX);
     buf_init(&head, PURGE_HEAD_MAX);
     if (query.at == NULL || !read_wish(query, &wish))
-        made =
-            refuse(exchange, "expected exactly one of query=QUERY, entity=ENTITY and all=1, and at most soft=1 beside");
-    else if (write_head(admin, exchange, &wish, &head) && buf_ok(&head))
-        made = false;
+        made = buf_ok(&wish.query) && buf_ok(&wish.entity)
+                   ? refuse(exchange,
+                            "expected exactly one of query=QUERY, entity=ENTITY and all=1, and at most soft=1 beside")
+                   : refuse_for_memory(exchange);
+    else if (write_head(admin, exchange, &wish, &head))
+        made = !buf_ok(&head) && refuse_for_memory(exchange);
     if (!made)
         give_order(admin, exchange, buf_slice(&head), wish.soft);
     buf_free(&wish.query);

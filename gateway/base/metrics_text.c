@@ -102,6 +102,7 @@ static void print_bucket(const struct row *row, size_t bucket, int64_t count, st
 {
     struct buf label;
     buf_init(&label, 64);
+    buf_reserve(&label);
     buf_add_text(&label, "le=\"");
     if (bucket < HISTOGRAM_BUCKETS)
         add_seconds(&label, INT64_C(1) << (HISTOGRAM_FIRST_POWER + bucket));

@@ -49,6 +49,10 @@ static void look_at_windows(const struct explain_parts *parts, const struct page
         struct explain_window *window = &explanation->windows[explanation->window_count++];
         key_make(&window->key, parts->options->key_prefix, explanation->query.schema, explanation->query.canonical,
                  plan->windows[i]);
+        if (!buf_ok(&window->key)) {
+            explanation->verdict = QUERY_NO_MEMORY;
+            break;
+        }
         if (!nexudus_url(&window->url, parts->url, explanation->query.schema, explanation->query.canonical,
                          plan->windows[i]))
             buf_reset(&window->url);
@@ -112,9 +116,6 @@ void explain_make(const struct explain_parts *parts, const struct schema *schema
     if (explanation->verdict == QUERY_FORBIDDEN) {
         explanation->status = 403;
         explanation->outcome = OUTCOME_FORBIDDEN;
-    } else if (explanation->verdict == QUERY_NO_MEMORY) {
-        explanation->status = 503;
-        explanation->outcome = OUTCOME_FAILED;
     }
     if (explanation->verdict != QUERY_OK)
         return;
@@ -122,6 +123,8 @@ void explain_make(const struct explain_parts *parts, const struct schema *schema
     page_plan(&plan, explanation->query.page, explanation->query.size, parts->options->window,
               fetcher_cap(parts->fetcher, schema));
     look_at_windows(parts, &plan, now_us, explanation);
+    if (explanation->verdict != QUERY_OK)
+        return;
     if (client != NULL)
         look_at_quota(parts, client, now_us, explanation);
     conclude(explanation);

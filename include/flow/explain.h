@@ -17,7 +17,7 @@ enum explain_state {
 
 /* One of the windows that the page lies in. */
 struct explain_window {
-    struct buf key, url; /* the url is empty when the query is too long for one */
+    struct buf key, url; /* the url is empty where it cannot be written: too long, no memory */
     enum explain_state state;
     bool is_stored;
     bool is_fallback; /* too old, but would be served if Nexudus failed */
@@ -51,7 +51,8 @@ struct explain_parts {
     const char *url; /* Nexudus's base */
 };
 
-/* `client` NULL: of nobody in particular, who may search everywhere. Always fills `explanation` (to be freed). */
+/* `client` NULL: of nobody in particular, who may search everywhere. Fills `explanation` (to be freed); of one whose
+ * verdict is QUERY_NO_MEMORY the verdict alone counts. */
 void explain_make(const struct explain_parts *parts, const struct schema *schema, struct client *client,
                   struct slice raw, struct explanation *explanation);
 void explain_free(struct explanation *explanation);

@@ -76,3 +76,49 @@ def test_each_allocation_of_a_request_fails_once(workshop, simulator, tmp_path, 
             break
     assert spared == SPARED, "the request never came through whole"
     assert (met > 0) == allocates
+
+
+# What of the admin listener an allocation can fail in: (target, method).
+PAGES = [("/status", "GET"), ("/metrics", "GET"), ("/", "GET"), ("/readyz", "GET"), ("/explain?WebHook_Name=a%20b&client=alpha&size=150&page=2", "GET"),
+         ("/explain?WebHook_Name=a&entity=web%68ooks", "GET"), ("/purge?query=WebHook_Name%3Da%2520b%26size%3D5", "POST"),
+         ("/purge?entity=webhooks&soft=1", "POST"), ("/purge?all=1", "POST")]  # what a reload reads is ours: it may end the process
+
+
+def gist(answer):
+    """What of a page must be whole."""
+    if answer.fields["Content-Type"] == "application/json":
+        told = answer.json()
+        for window in told.get("windows", []):
+            del window["url"]  # empty where it cannot be written
+        return {name: told[name] for name in ("canonical", "windows", "purged", "silent") if name in told}
+    return answer.fields.get("Content-Security-Policy")
+
+
+@pytest.mark.parametrize("target, method", PAGES, ids=[page[0].partition("&")[0] for page in PAGES])
+def test_each_allocation_of_an_admin_page_fails_once(workshop, simulator, tmp_path, target, method):
+    memory = FailingMemory(tmp_path)
+    gateway = workshop.gateway(simulator, {"server.workers": 1}, variables={"NEXGATE_MEMORY_FILE": str(memory.path)})
+    assert ask(gateway, "size=1") == 200
+    whole = gist(gateway.ask_admin(target, method))
+
+    def status():
+        try:
+            answer = gateway.ask_admin(target, method)
+        except Closed:
+            return None
+        if answer.status == 200:
+            assert gist(answer) == whole
+        else:
+            answer.problem()
+        return answer.status
+    spared = 0
+    for nth in range(1, TRIES_MAX):
+        memory.fail(nth)
+        said = status()
+        spared = spared + 1 if memory.has_spared() else 0
+        memory.fail(0)
+        assert said in HONEST | {200}, (nth, said)
+        assert status() == 200, nth
+        if spared == SPARED:
+            break
+    assert spared == SPARED, "the page never came through whole"
