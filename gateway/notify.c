@@ -36,6 +36,13 @@ static bool read_address(const char *text, struct notify *notify)
     return true;
 }
 
+static void log_failure(struct notify *notify)
+{
+    char text[128];
+    log_write(notify->log, LOG_LEVEL_WARN, "the service manager cannot be told",
+              LOG_FIELDS(LOG_TEXT("reason", slice_of(strerror_r(errno, text, sizeof(text))))));
+}
+
 struct notify *notify_new(const char *address, struct log *log)
 {
     struct notify *notify = mem_new(sizeof(*notify));
@@ -50,7 +57,9 @@ struct notify *notify_new(const char *address, struct log *log)
         return notify;
     }
     notify->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (notify->socket >= 0)
+    if (notify->socket < 0)
+        log_failure(notify);
+    else
         (void)setsockopt(notify->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     return notify;
 }
@@ -71,13 +80,10 @@ bool notify_is_heard(const struct notify *notify)
 
 static void tell(struct notify *notify, const char *message)
 {
-    char text[128];
-    if (notify->socket < 0 ||
+    if (notify->socket >= 0 &&
         sendto(notify->socket, message, strlen(message), MSG_NOSIGNAL,
-               (const struct sockaddr *)(const void *)&notify->address, notify->address_length) >= 0)
-        return;
-    log_write(notify->log, LOG_LEVEL_WARN, "the service manager cannot be told",
-              LOG_FIELDS(LOG_TEXT("reason", slice_of(strerror_r(errno, text, sizeof(text))))));
+               (const struct sockaddr *)(const void *)&notify->address, notify->address_length) < 0)
+        log_failure(notify);
 }
 
 void notify_ready(struct notify *notify, const char *status)

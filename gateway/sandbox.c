@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 
 /* NULL ends the list. A name that this kernel's architecture lacks is passed over. */
 static const char *const REFUSED[] = {
@@ -17,8 +18,9 @@ static const char *const REFUSED[] = {
     "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset",
     "chroot", "pivot_root", "setns", "unshare", "personality",
     /* the file system's shape */
-    "mount", "umount2", "fsopen", "fsmount", "move_mount", "open_tree", "mknod", "mknodat", "chown", "fchown", "lchown",
-    "fchownat", "setxattr", "lsetxattr", "fsetxattr", "swapon", "swapoff", "quotactl", "acct",
+    "mount", "umount", "umount2", "fsopen", "fsconfig", "fspick", "fsmount", "move_mount", "open_tree", "mount_setattr",
+    "open_by_handle_at", "mknod", "mknodat", "chown", "fchown", "lchown", "fchownat", "setxattr", "lsetxattr",
+    "fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "swapon", "swapoff", "quotactl", "quotactl_fd", "acct",
     /* the kernel itself */
     "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "bpf", "perf_event_open",
     "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "add_key", "request_key", "keyctl", "iopl",
@@ -45,13 +47,26 @@ static bool refuse_processes(scmp_filter_ctx filter)
                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0;
 }
 
+/* A process that was started from a terminal could otherwise type into it, and whoever sits there would run the rest.
+ * The kernel looks at 32 bits of the request. */
+static bool refuse_typing(scmp_filter_ctx filter)
+{
+    static const unsigned REQUESTS[] = {TIOCSTI, TIOCLINUX};
+    for (size_t i = 0; i < sizeof(REQUESTS) / sizeof(REQUESTS[0]); i++) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, REQUESTS[i])) != 0)
+            return false;
+    }
+    return true;
+}
+
 bool sandbox_enter(void)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     if (filter == NULL)
         return false;
     bool good = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && refuse_all(filter) &&
-                refuse_processes(filter) && seccomp_load(filter) == 0;
+                refuse_processes(filter) && refuse_typing(filter) && seccomp_load(filter) == 0;
     seccomp_release(filter);
     return good;
 }

@@ -9,7 +9,8 @@
 struct notify;
 
 /* `address` is the value of NOTIFY_SOCKET; NULL or empty: nobody wants to know, and nothing is told. An address of
- * another kind is logged, and then nothing is told either. The log is borrowed. Never NULL. */
+ * another kind, or a socket that cannot be had, is logged, and then nothing is told either. The log is borrowed. Never
+ * NULL. */
 struct notify *notify_new(const char *address, struct log *log);
 void notify_free(struct notify *notify);
 

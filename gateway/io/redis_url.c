@@ -232,8 +232,9 @@ static bool read_servers(struct reader *reader)
     if (reader->url->kind == REDIS_SENTINEL) {
         if (!read_master(reader, path))
             return false;
-    } else if (path.length > 0 && !read_database(reader, path)) {
-        return false;
+    } else if (path.length > 0) {
+        return reader->rest.length == 0 ? read_database(reader, path)
+                                        : fail(reader, "expected nothing after the number of the database");
     }
     return read_question(reader);
 }

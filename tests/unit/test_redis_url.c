@@ -72,6 +72,8 @@ static void bad_ones_are_refused_without_their_words(void **state)
         "redis://u:sesame@h/1000000",
         "redis://u:sesame@h/0?x=1",
         "redis://u:sesame@h?db=",
+        "redis://u:sesame@h/1?db=2",
+        "redis://u:sesame@h/1?db=1",
         "redis://u:ses ame@h",
         "redis://u:sesame\x01@h",
         "redis://u:sesame@[::1",

@@ -14,10 +14,12 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,6 +61,26 @@ static int try_what_is_refused(void)
     return system("true") == 0 ? 8 : 0;
 }
 
+/* By number and with arguments that make no sense: whatever else the kernel would say of them, it is not EPERM. */
+static int try_what_few_know(void)
+{
+    static const long CALLS[] = {SYS_open_by_handle_at, SYS_fsconfig,     SYS_fspick,      SYS_mount_setattr,
+                                 SYS_removexattr,       SYS_lremovexattr, SYS_fremovexattr};
+    for (size_t i = 0; i < sizeof(CALLS) / sizeof(CALLS[0]); i++) {
+        if (syscall(CALLS[i], -1, NULL, -1, NULL, 0) != -1 || errno != EPERM)
+            return (int)i + 1;
+    }
+    char letter = 'x';
+    int inputs[2];
+    if (pipe(inputs) != 0)
+        return 50;
+    if (ioctl(inputs[0], TIOCSTI, &letter) != -1 || errno != EPERM)
+        return 51;
+    if (ioctl(inputs[0], TIOCLINUX, &letter) != -1 || errno != EPERM)
+        return 52;
+    return ioctl(inputs[0], FIONREAD, &inputs[1]) == 0 ? 0 : 53;
+}
+
 static void *on_thread(void *context)
 {
     pid_t child = fork(); /* refused there, too */
@@ -92,6 +114,12 @@ static void other_programs_and_processes_are_out_of_reach(void **state)
     assert_int_equal(in_sandbox(try_what_is_refused), 0);
 }
 
+static void less_known_ways_out_are_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(in_sandbox(try_what_few_know), 0);
+}
+
 static void what_a_gateway_needs_still_works(void **state)
 {
     (void)state;
@@ -102,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_programs_and_processes_are_out_of_reach),
+        cmocka_unit_test(less_known_ways_out_are_closed),
         cmocka_unit_test(what_a_gateway_needs_still_works),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -129,6 +130,36 @@ static void test_nobody_to_tell(void **state)
     manager_close(&manager);
 }
 
+/* A manager that is told nothing ends us in the end: the log must say why. */
+static void test_no_socket_to_tell_by_is_logged(void **state)
+{
+    (void)state;
+    struct manager manager;
+    int line[2], lowest;
+    struct rlimit before, none;
+    char text[1024];
+    manager_open(&manager, false);
+    assert_int_equal(pipe(line), 0);
+    struct log *log = log_new(line[1], LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, manager.clock);
+    lowest = dup(line[0]);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){(rlim_t)lowest, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct notify *notify = notify_new(manager.address, log);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_false(notify_is_heard(notify));
+    notify_free(notify);
+    log_free(log);
+    close(line[1]);
+    ssize_t length = read(line[0], text, sizeof(text) - 1);
+    assert_true(length > 0);
+    text[length] = '\0';
+    assert_non_null(strstr(text, "the service manager cannot be told"));
+    close(line[0]);
+    manager_close(&manager);
+}
+
 static void test_words(void **state)
 {
     (void)state;
@@ -203,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_told),
         cmocka_unit_test(test_nobody_to_tell),
+        cmocka_unit_test(test_no_socket_to_tell_by_is_logged),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_a_loop_that_hangs_is_not_alive),
     };
