@@ -51,6 +51,14 @@ static bool read_arguments(int count, char **values, struct arguments *arguments
     return true;
 }
 
+/* One that USAGE lists. */
+static bool is_command(const char *name)
+{
+    char line[32];
+    int length = snprintf(line, sizeof(line), "\n  %s ", name);
+    return length < (int)sizeof(line) && strstr(USAGE, line) != NULL;
+}
+
 static int serve(const char *config)
 {
     struct settings settings;
@@ -95,5 +103,7 @@ int main(int argc, char **argv)
         fputs(USAGE, stdout);
         return 0;
     }
+    if (!is_command(command))
+        fprintf(stderr, "nexgate: no command is called %s\n", command);
     return usage();
 }

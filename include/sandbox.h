@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the process will never ask of the kernel from now on: other programs, other processes, other users, mounts,
- * modules, clocks and the input of its terminal. Whoever takes the process over by its input does not get further by these. */
+ * modules, clocks and the input of its terminal. Whoever takes the process over by its input does not get further by
+ * these. */
 #ifndef NEXGATE_SANDBOX_H
 #define NEXGATE_SANDBOX_H
 

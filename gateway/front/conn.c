@@ -413,7 +413,7 @@ void conn_on_header_late(struct waiter *waiter, void *home)
 {
     struct conn *conn = late(waiter, home);
     if (conn->phase != CONN_HANDSHAKE) {
-        conn_refuse(conn, 408, "the request did not come in time", METRIC_LIMIT_HEADER_TIMEOUT);
+        conn_refuse(conn, 408, "the request did not come in time (limits.header_timeout)", METRIC_LIMIT_HEADER_TIMEOUT);
         return;
     }
     conn_home_count(home, METRIC_LIMIT_HEADER_TIMEOUT);

@@ -146,7 +146,8 @@ static enum step scan_query(struct parser *parser, const struct head *head)
 {
     bool has_ended = skip_run(parser, head, OCTET_QUERY);
     if (parser->scanned - parser->query_at > head->limits->query_bytes) {
-        (void)parser_refuse_limit(parser, PARSER_LIMIT_QUERY, 414, "the query is longer than this gateway takes");
+        (void)parser_refuse_limit(parser, PARSER_LIMIT_QUERY, 414,
+                                  "the query is longer than this gateway takes (limits.query_bytes)");
         return STEP_REFUSED;
     }
     if (!has_ended)
@@ -207,7 +208,7 @@ static enum step scan_field(struct parser *parser, const struct head *head)
         return STEP_ON;
     }
     if (++parser->fields > PARSER_FIELDS_MAX)
-        return refuse(parser, 431, "the request has more fields than this gateway takes");
+        return refuse(parser, 431, "the request has more fields than this gateway takes (100)");
     parser->line_at = parser->scanned;
     parser->stage = STAGE_NAME;
     return STEP_ON;
@@ -283,10 +284,10 @@ static enum parser_verdict scan(struct parser *parser, const struct head *head)
                 return PARSER_MORE;
             if (parser->stage < STAGE_FIELD)
                 (void)parser_refuse_limit(parser, PARSER_LIMIT_HEADER, 414,
-                                          "the request line is longer than this gateway takes");
+                                          "the request line is longer than this gateway takes (limits.header_bytes)");
             else
                 (void)parser_refuse_limit(parser, PARSER_LIMIT_HEADER, 431,
-                                          "the request's head is longer than this gateway takes");
+                                          "the request's head is longer than this gateway takes (limits.header_bytes)");
             return PARSER_REFUSED;
         }
     }

@@ -49,7 +49,8 @@ static enum parser_verdict add_size_digit(struct parser *parser, char octet, con
 {
     parser->body_left = parser->body_left * 16 + hex_digit(octet);
     if (parser->body_left > limits->body_bytes - parser->body_total) {
-        (void)parser_refuse_limit(parser, PARSER_LIMIT_BODY, 413, "the body is longer than this gateway takes");
+        (void)parser_refuse_limit(parser, PARSER_LIMIT_BODY, 413,
+                                  "the body is longer than this gateway takes (limits.body_bytes)");
         return PARSER_REFUSED;
     }
     return go(parser, CHUNK_SIZE);

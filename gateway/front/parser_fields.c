@@ -140,7 +140,8 @@ static bool read_content_length(struct parser *parser, struct slice value, const
     for (size_t i = 0; i < value.length; i++) {
         length = length * 10 + (uint64_t)(value.at[i] - '0');
         if (length > limits->body_bytes)
-            return parser_refuse_limit(parser, PARSER_LIMIT_BODY, 413, "the body is longer than this gateway takes");
+            return parser_refuse_limit(parser, PARSER_LIMIT_BODY, 413,
+                                       "the body is longer than this gateway takes (limits.body_bytes)");
     }
     parser->body_left = length;
     return true;

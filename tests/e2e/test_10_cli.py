@@ -241,6 +241,9 @@ def test_what_is_no_command_is_told_how_to_ask():
     for arguments in ((), ("serv",), ("key",), ("keygen",), ("version", "x"), ("serve", "-c"), ("check", "--what")):
         code, out, err = command(*arguments)
         assert code not in (0, 1) and "usage" in (out + err).lower(), arguments
+        assert ("no command is called serv\n" in err) == (arguments == ("serv",))
+    for name in ("serve", "check", "key", "keygen", "health", "settings", "metrics", "version"):
+        assert "no command" not in command(name, "--what", "else")[2], name
 
 
 # key

@@ -154,7 +154,9 @@ def test_what_the_front_refuses_is_counted(workshop, simulator):
         before = gateway.metrics()
         with gateway.connect() as connection:
             connection.send(raw)
-            assert connection.answer().status == status and connection.closed()
+            answer = connection.answer()
+            assert answer.status == status and connection.closed()
+        assert f"limits.{limit}" in answer.problem()["detail"] or not limit  # so that who asks and who operates mean the same
         after = gateway.metrics()
         grown = {name: after[name] - before.get(name, 0) for name in after if "_total" in name and after[name] != before.get(name, 0)}
         request = f'nexgate_requests_total{{client="(none)",outcome="malformed",status="{status}"}}'
