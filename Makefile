@@ -9,6 +9,7 @@
 #   make unit | flow | e2e | lint | tsan      one suite
 #   make bench         what it costs, beside nginx, HAProxy and Varnish; bench-quick, bench-check: docs/performance.md
 #   make fuzz          every fuzzer for a minute (TIME=600: for ten); make fuzz-afl: by AFL++ instead of libFuzzer
+#   make coverage      which lines the unit, flow and end-to-end tests reach; SUITES="unit flow": only these
 #   make soak          everything at once for TIME (10m), every answer judged: docs/testing.md
 #
 # A variant is a build with other flags in a folder of its own:
@@ -18,6 +19,7 @@
 #   moved     build/moved/      the same clock, no sanitizer (for valgrind and quick runs)
 #   fuzz      build/fuzz/       clang with coverage for libFuzzer
 #   afl       build/afl/        the same fuzzers for AFL++
+#   cover     build/cover/      the same clock, counts what each line does (gcov)
 
 VARIANT ?= release
 CC      ?= gcc
@@ -29,6 +31,7 @@ BUILD-race    := build/race
 BUILD-moved   := build/moved
 BUILD-fuzz    := build/fuzz
 BUILD-afl     := build/afl
+BUILD-cover   := build/cover
 BUILD         := $(BUILD-$(VARIANT))
 
 # Tests move the clock and let allocations fail.
@@ -41,6 +44,8 @@ CFLAGS-race    := -O1 -fsanitize=thread -fno-omit-frame-pointer $(DOORS) -Wno-er
 CFLAGS-moved   := -O1 $(DOORS)
 CFLAGS-fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all $(DOORS)
 CFLAGS-afl     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all $(DOORS)
+
+CFLAGS-cover   := -O0 --coverage -fprofile-update=atomic $(DOORS)
 
 PACKAGES := libevent_core libcurl jansson hiredis libssl libcrypto libxxhash liblz4 libseccomp
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wpointer-arith \
@@ -56,7 +61,7 @@ PACKAGE_LIBS   = $(eval PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES)))$
 
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -g $(WARNINGS) $(HARDEN) $(CFLAGS-$(VARIANT)) -Iinclude -I$(BUILD)/made \
               $(PACKAGE_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(LINK) $(filter -fsanitize=%,$(CFLAGS-$(VARIANT))) $(LDFLAGS)
+ALL_LDFLAGS = $(LINK) $(filter -fsanitize=% --coverage,$(CFLAGS-$(VARIANT))) $(LDFLAGS)
 ALL_LIBS    = $(PACKAGE_LIBS)
 TEST_LIBS   = $(ALL_LIBS) $(shell pkg-config --libs cmocka)
 # The flow tests' Redis runs the scripts' text.
@@ -151,6 +156,10 @@ fuzz: deps
 fuzz-afl: deps
 	@tests/fuzz/afl.sh
 
+.PHONY: coverage
+coverage: deps
+	@tests/coverage/run.sh $(SUITES)
+
 .PHONY: soak
 soak: TIME ?= 10m
 soak: deps
@@ -193,4 +202,4 @@ install: programs
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(wildcard $(BUILD)/unit/*.d $(BUILD)/flow/*.d $(BUILD)/obj/tests/*/*.d)
+-include $(OBJECTS:.o=.d) $(wildcard $(BUILD)/fuzz_*.d $(BUILD)/unit/*.d $(BUILD)/flow/*.d $(BUILD)/obj/tests/*/*.d)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A hash table from bytes to pointers: open addressing with linear probing, keyed hash, grows as needed. The keys are
- * borrowed: they must live, unchanged, as long as they are in the table. One thread, or the caller's lock. */
+ * borrowed: they must live, unchanged, as long as they are in the table. A call looks at a few slots; at all of them at
+ * worst, if all keys had one hash, which the secret keeps anybody from bringing about. One thread, or the caller's
+ * lock. */
 #ifndef NEXGATE_BASE_MAP_H
 #define NEXGATE_BASE_MAP_H
 

@@ -62,6 +62,8 @@ class House:
         self.wait_open(0)
         wait_until(lambda: self._descriptors() <= self.descriptors + OTHERS_MAX, "all descriptors to be closed")
         assert self._memory() - self.memory < GROWTH_MAX
+        print(f"note: resident {self.memory >> 10} kB before, {self._memory() >> 10} kB after, {self._memory('VmHWM') >> 10} kB at most; "
+              f"sockets {self.descriptors} before, {self._descriptors()} after")
 
     def memory_is_bounded(self):
         assert self._memory() - self.memory < GROWTH_MAX
@@ -75,11 +77,11 @@ class House:
             return os.readlink(name).startswith("socket:")
         return False
 
-    def _memory(self):
+    def _memory(self, what="VmRSS"):
         for line in (self.proc / "status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(what + ":"):
                 return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        raise AssertionError(f"no {what}")
 
 
 def ended(connection):

@@ -10,6 +10,7 @@
 #include "base/codec.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "unit/collisions.h"
 
 static void sha256_is_the_standards(void **state)
 {
@@ -101,12 +102,37 @@ static void each_secret_hashes_otherwise(void **state)
     }
 }
 
+enum { COLLIDING = 4096, BUCKETS = 8192, BUCKET_MAX = 20 };
+
+/* What collides by a secret that somebody knows, down to the last bit, is spread by another as any keys are: with half
+ * as many keys as buckets, one of more than BUCKET_MAX would be a wonder (less than one in 10^20). */
+static void what_collides_by_one_secret_does_not_by_another(void **state)
+{
+    (void)state;
+    static uint16_t buckets[BUCKETS];
+    struct hash_secret known, other;
+    struct colliding_key key;
+    hash_secret_init(&known);
+    hash_secret_init(&other);
+    uint64_t same = hash_keyed(&known, colliding_key(&known, 0, &key));
+    memset(buckets, 0, sizeof(buckets));
+    for (uint64_t number = 0; number < COLLIDING; number++) {
+        struct slice text = colliding_key(&known, number, &key);
+        assert_true(hash_keyed(&known, text) == same);
+        uint16_t *bucket = &buckets[hash_keyed(&other, text) % BUCKETS];
+        assert_true(++*bucket <= BUCKET_MAX);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_is_the_standards),      cmocka_unit_test(the_open_hash_is_xxh3),
-        cmocka_unit_test(parts_are_as_one_run),         cmocka_unit_test(every_bit_and_the_length_count),
+        cmocka_unit_test(sha256_is_the_standards),
+        cmocka_unit_test(the_open_hash_is_xxh3),
+        cmocka_unit_test(parts_are_as_one_run),
+        cmocka_unit_test(every_bit_and_the_length_count),
         cmocka_unit_test(each_secret_hashes_otherwise),
+        cmocka_unit_test(what_collides_by_one_secret_does_not_by_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include "base/map.h"
 #include "base/random.h"
+#include "unit/collisions.h"
 
 #include <stdio.h>
 
@@ -119,6 +120,31 @@ static void it_grows_with_its_content(void **state)
     }
 }
 
+/* A bucket that holds all keys is long, and nothing worse: each is found, the rest stay when some are taken out, and
+ * the table is as large as for any other keys. */
+static void keys_of_one_hash_are_told_apart(void **state)
+{
+    (void)state;
+    static struct colliding_key keys[KEYS];
+    struct hash_secret known;
+    struct colliding_key missing;
+    hash_secret_init(&known);
+    struct map *colliding = map_new(&known), *plain = map_new(&known);
+    for (int i = 0; i < KEYS; i++) {
+        assert_null(map_put(colliding, colliding_key(&known, (uint64_t)i, &keys[i]), texts[i]));
+        map_put(plain, slice_of(texts[i]), texts[i]);
+    }
+    assert_int_equal(map_count(colliding), KEYS);
+    assert_int_equal(map_bytes(colliding), map_bytes(plain));
+    for (int i = 0; i < KEYS; i += 3)
+        assert_ptr_equal(map_remove(colliding, slice_make(keys[i].bytes, COLLIDING_BYTES)), texts[i]);
+    for (int i = 0; i < KEYS; i++)
+        assert_ptr_equal(map_get(colliding, slice_make(keys[i].bytes, COLLIDING_BYTES)), i % 3 == 0 ? NULL : texts[i]);
+    assert_null(map_get(colliding, colliding_key(&known, KEYS, &missing)));
+    map_free(colliding);
+    map_free(plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +152,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_walk_sees_each_value_once_even_while_removing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_one_has_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_key_is_replaced_with_the_value, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_one_hash_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_grows_with_its_content, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
