@@ -10,6 +10,7 @@
 
 #include "base/least.h"
 #include "upstream/budget.h"
+#include "upstream/fleet_share.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -39,11 +40,12 @@ struct fleet_budget {
     struct redis_call call;
     bool asking;
     int64_t asked_us, asked_for;
-    int64_t not_before_us; /* nothing is to be had earlier */
-    struct timer timer;    /* of the next question */
-    int64_t alive;         /* gateways last seen, 0: never any */
-    struct budget *share;  /* while Redis is away */
-    int64_t share_used_us; /* when a call was started from it last */
+    int64_t not_before_us;   /* nothing is to be had earlier */
+    struct timer timer;      /* of the next question */
+    int64_t alive;           /* gateways last seen, 0: never any */
+    struct budget *share;    /* while Redis is away */
+    int64_t share_used_us;   /* when a call was started from it last */
+    struct fleet_share seen; /* of what Redis gives */
 };
 
 /* In Redis anything may stand: what is no number is 0. */
@@ -55,7 +57,8 @@ struct fleet_budget {
 
 /* KEYS: slots, pause, gateways. ARGV: us, how many, the serial before them, count, interval, while, ms to stay alive,
  * the longest pause, time of a probe, used slots. Answers how many were given, µs until more can be, gateways alive,
- * 1 during a pause, and 1 for the first call after one; while that is under way it is worth asking again soon. Redis's
+ * 1 during a pause and 2 while the first call after it is under way, when it is worth asking again soon, and 1 for that
+ * call. Redis's
  * clock may have jumped back: what was written by a time that is yet to come does not count. */
 static const struct redis_script take_script = {
     "budget_take",
@@ -80,7 +83,7 @@ static const struct redis_script take_script = {
     "if want == 0 then return {0, 0, alive, 0, 0} end\n"
     "if state[2] then\n"
     "  local lease = number(state[3]) - now\n"
-    "  if lease > 0 and lease <= tonumber(ARGV[9]) then return {0, math.min(lease, 250000), alive, 0, 0} end\n"
+    "  if lease > 0 and lease <= tonumber(ARGV[9]) then return {0, math.min(lease, 250000), alive, 2, 0} end\n"
     "  want = 1\n"
     "end\n"
     /* What stands beyond any slot given by this clock was given by a clock that was ahead. */
@@ -279,27 +282,40 @@ static void keep_slots(struct fleet_budget *budget, int64_t given, bool probing)
         budget->valid_us = most(budget->valid_us * 15 / 16, budget->valid_least_us);
 }
 
+static void take_answer(struct fleet_budget *budget)
+{
+    const struct redis_call *call = &budget->call;
+    int64_t now_us = now_of(budget), interval_us = budget->options.interval_us;
+    int64_t given = most(least(fleet_number(call, 0), budget->asked_for), 0);
+    int64_t wait_us = most(least(fleet_number(call, 1), budget->options.pause_max_us), 0);
+    int64_t why = fleet_number(call, 3);
+
+    budget->alive = least(fleet_number(call, 2), ALIVE_MAX);
+    come_back(budget);
+    keep_slots(budget, given, fleet_number(call, 4) != 0);
+    fleet_share_got(&budget->seen, now_us, interval_us, given);
+    if (wait_us == 0)
+        return;
+    budget->not_before_us = most(budget->not_before_us, now_us + wait_us);
+    if (why != 0)
+        fleet_share_forget(&budget->seen);
+    else
+        fleet_share_starved(&budget->seen, now_us, interval_us, now_us + wait_us);
+    if (why == 1)
+        budget->events.on_pause(budget->events.context, wait_us);
+}
+
 static void on_taken(struct redis_call *call)
 {
     struct fleet_budget *budget = MEM_OUTER(call, struct fleet_budget, call);
-    struct fleet *fleet = budget->fleet;
-    int64_t now_us = now_of(budget);
 
     budget->asking = false;
     drop_old_slots(budget);
-    if (!fleet_answered(fleet, call, 5)) {
-        budget->not_before_us = now_us + FLEET_AWAY_RETRY_MS * CLOCK_MILLISECOND;
-        go_away(budget);
+    if (fleet_answered(budget->fleet, call, 5)) {
+        take_answer(budget);
     } else {
-        int64_t given = most(least(fleet_number(call, 0), budget->asked_for), 0);
-        int64_t wait_us = least(fleet_number(call, 1), budget->options.pause_max_us);
-        budget->alive = least(fleet_number(call, 2), ALIVE_MAX);
-        come_back(budget);
-        keep_slots(budget, given, fleet_number(call, 4) != 0);
-        if (wait_us > 0)
-            budget->not_before_us = most(budget->not_before_us, now_us + wait_us);
-        if (wait_us > 0 && fleet_number(call, 3) != 0)
-            budget->events.on_pause(budget->events.context, wait_us);
+        budget->not_before_us = now_of(budget) + FLEET_AWAY_RETRY_MS * CLOCK_MILLISECOND;
+        go_away(budget);
     }
     budget->events.on_change(budget->events.context);
     go_on(budget);
@@ -325,6 +341,8 @@ void fleet_budget_want(struct fleet_budget *budget, int64_t wanted)
     bool was_hungry = missing(budget) > 0;
 
     budget->wanted = wanted;
+    if (wanted == 0)
+        fleet_share_fed(&budget->seen, now_of(budget), budget->options.interval_us);
     drop_old_slots(budget);
     if ((int64_t)budget->slot_count > wanted)
         give_back(budget);
@@ -342,6 +360,15 @@ bool fleet_budget_is_ready(struct fleet_budget *budget)
 int64_t fleet_budget_ready_at(const struct fleet_budget *budget)
 {
     return budget->share != NULL ? budget_ready_at(budget->share, now_of(budget)) : CLOCK_NEVER;
+}
+
+int64_t fleet_budget_turn(struct fleet_budget *budget, int64_t ahead)
+{
+    int64_t now_us = now_of(budget);
+
+    if (budget->share != NULL)
+        return budget_ready_behind(budget->share, now_us, ahead);
+    return fleet_share_turn(&budget->seen, now_us, budget->options.interval_us, share_of(budget), ahead);
 }
 
 int64_t fleet_budget_start(struct fleet_budget *budget)
@@ -444,6 +471,7 @@ void fleet_budget_change(struct fleet_budget *budget, const struct fleet_budget_
     bool is_wider = options->count > budget->options.count || options->interval_us < budget->options.interval_us;
 
     budget->options = *options;
+    fleet_share_forget(&budget->seen);
     budget->valid_least_us = least_validity(options);
     budget->valid_us = most(budget->valid_us, budget->valid_least_us);
     if (budget->share != NULL)

@@ -262,6 +262,11 @@ int64_t formation_ready_at(const struct fetcher *fetcher)
     return fetcher->fleet_budget == NULL ? CLOCK_NEVER : fleet_budget_ready_at(fetcher->fleet_budget);
 }
 
+int64_t formation_turn(const struct fetcher *fetcher, int64_t ahead)
+{
+    return fetcher->fleet_budget == NULL ? 0 : fleet_budget_turn(fetcher->fleet_budget, ahead);
+}
+
 void formation_start(struct flight *flight)
 {
     struct fetcher *fetcher = flight->fetcher;

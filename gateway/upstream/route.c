@@ -148,11 +148,15 @@ static int64_t flights_ahead(const struct flight *flight)
                      flight_list_ahead(&fetcher->flights[FLIGHT_AT_GATE], flight));
 }
 
+/* The whole budget, and in a fleet what this gateway gets of it. */
+static int64_t turn_behind(const struct fetcher *fetcher, int64_t ahead)
+{
+    return most(budget_ready_behind(fetcher->budget, loop_now(fetcher->loop), ahead), formation_turn(fetcher, ahead));
+}
+
 int64_t route_turn(const struct flight *flight)
 {
-    const struct fetcher *fetcher = flight->fetcher;
-
-    return budget_ready_behind(fetcher->budget, loop_now(fetcher->loop), flights_ahead(flight));
+    return turn_behind(flight->fetcher, flights_ahead(flight));
 }
 
 bool route_is_in_time(const struct flight *flight)
@@ -318,13 +322,12 @@ void route_hold_calls(struct fetcher *fetcher, int64_t pause_us)
 
 void route_clear_line(struct fetcher *fetcher)
 {
-    int64_t now_us = loop_now(fetcher->loop);
     int64_t ahead = (int64_t)fetcher->flights[FLIGHT_AT_GATE].count;
     struct flight *next;
 
     for (struct flight *flight = fetcher->flights[FLIGHT_QUEUED].first; flight != NULL; flight = next) {
         next = flight->next;
-        int64_t ready_us = budget_ready_behind(fetcher->budget, now_us, ahead);
+        int64_t ready_us = turn_behind(fetcher, ahead);
         if (ready_us > flight->wait_until_us)
             refuse_to_wait(flight, ready_us);
         else

@@ -45,6 +45,10 @@ bool fleet_budget_is_ready(struct fleet_budget *budget);
 /* Not ready: when it will be as far as can be known, or CLOCK_NEVER: on_change tells. */
 int64_t fleet_budget_ready_at(const struct fleet_budget *budget);
 
+/* When a call with `ahead` others before it may start, as far as can be told from what this gateway has got of late
+ * while it always wanted more, or from its share while Redis is away; now or before where that is not known. */
+int64_t fleet_budget_turn(struct fleet_budget *budget, int64_t ahead);
+
 /* A call starts, which must be ready. Above 0: it is the first after a pause; fleet_budget_pardon is to be called with
  * that number when it was answered otherwise than by a throttle. */
 int64_t fleet_budget_start(struct fleet_budget *budget) MUST_CHECK;

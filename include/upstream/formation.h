@@ -30,7 +30,8 @@ void formation_land(struct flight *flight, const struct landing *landing);
 void formation_want(struct fetcher *fetcher); /* asks for as many slots as flights wait for one */
 bool formation_may_start(const struct fetcher *fetcher);
 int64_t formation_ready_at(const struct fetcher *fetcher); /* when it may, or CLOCK_NEVER: route_advance is called */
-void formation_start(struct flight *flight);               /* its call starts */
+int64_t formation_turn(const struct fetcher *fetcher, int64_t ahead); /* when one with so many before it may, at best */
+void formation_start(struct flight *flight);                          /* its call starts */
 void formation_pause(struct fetcher *fetcher, int64_t pause_us);
 void formation_answered(struct flight *flight); /* by other than a throttle */
 

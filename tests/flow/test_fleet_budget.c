@@ -112,6 +112,67 @@ static void a_flood_on_one_leaves_room_for_another(void **state)
     assert_in_range(most_in_an_interval(from), 1, BUDGET);
 }
 
+/* Its turn could not come in time as things are: it is told so at once, and when it would. */
+static void who_cannot_be_served_in_time_is_told_at_once(void **state)
+{
+    (void)state;
+    warm_up();
+    for (int i = 0; i < 800; i++)
+        ask_new(&street.houses[i % 4]);
+    for (int i = 0; i < 1200; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    struct question *question =
+        ask_new(a); /* the whole budget would take 1.8 s for those before it, its share takes 7 */
+    assert_int_equal(question->answers, 1);
+    assert_int_equal(question->ask.verdict, ASK_THROTTLED);
+    assert_in_range(question->ask.retry_after_us, 5 * CLOCK_SECOND, 10 * CLOCK_SECOND);
+    size_t from = street.nexudus.searches;
+    for (int i = 0; i < 3000; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    assert_true(street.nexudus.searches - from > 250); /* the budget is used all the same */
+}
+
+/* The others are there and want nothing: the whole budget is ours, */
+static void who_can_be_served_is_not_refused(void **state)
+{
+    (void)state;
+    warm_up();
+    size_t begin = street.asked;
+    for (int i = 0; i < 400; i++)
+        ask_new(a);
+    for (int i = 0; i < 1000; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    for (int i = 0; i < 50; i++)
+        ask_new(a);
+    for (int i = 0; i < 6000; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    for (size_t i = begin; i < street.asked; i++)
+        assert_int_equal(street.questions[i].ask.verdict, ASK_OK);
+}
+
+/* and it is again a moment after they have had enough. */
+static void who_can_be_served_again_is_not_refused(void **state)
+{
+    (void)state;
+    warm_up();
+    for (int i = 0; i < 480; i++)
+        ask_new(&street.houses[i % 4]);
+    for (int i = 0; i < 1500; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    street_kill(&street.houses[1]);
+    street_kill(&street.houses[2]);
+    street_kill(&street.houses[3]);
+    for (int i = 0; i < 400; i++)
+        ask_new(a);
+    for (int i = 0; i < 1000; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    struct question *question = ask_new(a);
+    assert_int_equal(question->answers, 0);
+    for (int i = 0; i < 5000; i++)
+        street_move(&street, CLOCK_MILLISECOND);
+    assert_int_equal(question->ask.verdict, ASK_OK);
+}
+
 /* Alone and idle, a search is not held up: its slot comes with the first answer. */
 static void a_search_alone_starts_at_once(void **state)
 {
@@ -382,6 +443,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_flood_on_all_keeps_to_one_budget),
         TEST(a_flood_on_one_leaves_room_for_another),
+        TEST(who_cannot_be_served_in_time_is_told_at_once),
+        TEST(who_can_be_served_is_not_refused),
+        TEST(who_can_be_served_again_is_not_refused),
         TEST(a_search_alone_starts_at_once),
         TEST(slots_that_nobody_uses_come_back),
         TEST(a_pause_holds_all),
