@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "plain.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -191,12 +192,6 @@ void street_kill(struct house *house)
 
 void street_open(struct street *street)
 {
-    static const struct token_options login = {.url = "https://nexudus.test/",
-                                               .username = "someone@example.org",
-                                               .password = "s3cret",
-                                               .connect_timeout_us = 3 * CLOCK_SECOND,
-                                               .timeout_us = 10 * CLOCK_SECOND};
-
     *street = (struct street){.delivery = {.on_turn_end = on_delivery}};
     street->clock = clock_new();
     clock_freeze(street->clock);
@@ -211,19 +206,8 @@ void street_open(struct street *street)
     puppet_store_init(&street->store, street->clock);
     puppet_channels_init(&street->channels, &street->store, street->loop);
     random_secret(street->token_key, sizeof street->token_key);
-    street->options = (struct fetcher_options){
-        .url = "https://nexudus.test/",
-        .connect_timeout_us = 3 * CLOCK_SECOND,
-        .timeout_us = 10 * CLOCK_SECOND,
-        .budget_count = 10,
-        .budget_interval_us = 100 * CLOCK_MILLISECOND,
-        .max_wait_us = 5 * CLOCK_SECOND,
-        .queue = 1000,
-        .retry_after_max_us = 10 * CLOCK_SECOND,
-        .negative_ttl_us = 5 * CLOCK_SECOND,
-        .token = login,
-        .redis = {.prefix = "t:", .token_key = street->token_key},
-    };
+    street->options = plain_fetcher_throttled();
+    street->options.redis = (struct fetcher_redis){.prefix = "t:", .token_key = street->token_key};
 }
 
 void street_close(struct street *street)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "cache/entry.h"
+#include "plain.h"
 #include "puppet.h"
 #include "upstream/fetcher.h"
 
@@ -93,21 +94,8 @@ static int set_up(void **state)
     house->mailbox = mailbox_new(house->loop, house);
     assert_non_null(house->mailbox);
     puppet_init(&house->puppet, house->loop);
-    house->options = (struct fetcher_options){
-        .url = "https://nexudus.test/",
-        .connect_timeout_us = 3 * CLOCK_SECOND,
-        .timeout_us = 10 * CLOCK_SECOND,
-        .budget_count = 10,
-        .budget_interval_us = 100 * CLOCK_MILLISECOND,
-        .max_wait_us = 5 * CLOCK_SECOND,
-        .queue = 1000,
-        .retry_after_max_us = 10 * CLOCK_SECOND,
-        .token = {.url = "https://nexudus.test/",
-                  .username = "someone@example.org",
-                  .password = "s3cret",
-                  .connect_timeout_us = 3 * CLOCK_SECOND,
-                  .timeout_us = 10 * CLOCK_SECOND},
-    };
+    house->options = plain_fetcher_throttled();
+    house->options.negative_ttl_us = 0;
     build(house);
     *state = house;
     return 0;

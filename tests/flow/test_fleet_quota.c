@@ -10,6 +10,7 @@
 
 #include "flow/flow.h"
 #include "flow/store.h"
+#include "plain.h"
 #include "puppet.h"
 #include "puppet_redis.h"
 
@@ -127,17 +128,7 @@ static void build_instance(struct house *house, struct instance *instance)
 
 static int set_up(void **state)
 {
-    static const struct fetcher_options plain = {
-        .url = "https://nexudus.test",
-        .connect_timeout_us = 3 * CLOCK_SECOND,
-        .timeout_us = 10 * CLOCK_SECOND,
-        .budget_count = 1000,
-        .budget_interval_us = CLOCK_SECOND,
-        .max_wait_us = 5 * CLOCK_SECOND,
-        .queue = 1000,
-        .retry_after_max_us = 10 * CLOCK_SECOND,
-        .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
-    };
+    const struct fetcher_options options = plain_fetcher();
     struct house *house = mem_new(sizeof *house);
     house->clock = clock_new();
     clock_freeze(house->clock);
@@ -150,7 +141,7 @@ static int set_up(void **state)
     house->mailbox = mailbox_new(house->loop, house);
     const struct fetcher_cache cache = store_in(house->memory);
     house->fetcher =
-        fetcher_new(house->loop, &house->puppet.transport, &plain, &cache, house->log, metrics_block(house->metrics));
+        fetcher_new(house->loop, &house->puppet.transport, &options, &cache, house->log, metrics_block(house->metrics));
     for (size_t i = 0; i < INSTANCES; i++)
         build_instance(house, &house->instances[i]);
     *state = house;

@@ -10,6 +10,7 @@
 #include "flow/search.h"
 #include "flow/store.h"
 #include "flow/tally.h"
+#include "plain.h"
 #include "puppet.h"
 
 #include <stdio.h>
@@ -71,19 +72,6 @@ static void add_clients(struct house *house)
     policy = (struct client_policy){.weight = 1, .concurrency = 1};
     add_client(house, "single", &policy, 0);
 }
-
-static const struct fetcher_options PLAIN = {
-    .url = "https://nexudus.test",
-    .connect_timeout_us = 3 * CLOCK_SECOND,
-    .timeout_us = 10 * CLOCK_SECOND,
-    .budget_count = 1000,
-    .budget_interval_us = CLOCK_SECOND,
-    .max_wait_us = 5 * CLOCK_SECOND,
-    .queue = 1000,
-    .retry_after_max_us = 10 * CLOCK_SECOND,
-    .negative_ttl_us = 5 * CLOCK_SECOND,
-    .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
-};
 
 /* A fetcher anew; build_flow must follow. */
 static void build_fetcher(struct house *house, const struct fetcher_options *options)
@@ -147,7 +135,8 @@ static int set_up(void **state)
     house->memory = memory_new(8 << 20);
     house->mailbox = mailbox_new(house->loop, house);
 
-    build_fetcher(house, &PLAIN);
+    const struct fetcher_options options = plain_fetcher();
+    build_fetcher(house, &options);
     build_flow(house, 0, 0);
     house->puppet.total_items = 45;
     *state = house;
@@ -984,7 +973,7 @@ static void no_throttle_reaches_a_client(void **state)
         size_t good_min;
     } rows[] = {{2 * CLOCK_SECOND, 270}, {CLOCK_SECOND / 2, 480}};
     struct house *house = *state;
-    struct fetcher_options options = PLAIN;
+    struct fetcher_options options = plain_fetcher();
     char query[64];
     options.budget_count = 10;
     options.budget_interval_us = 100 * CLOCK_MILLISECOND;
@@ -1019,7 +1008,7 @@ static void a_dead_nexudus_is_survived_from_the_store(void **state)
 {
     enum { STORED = 20, BOUND_S = 3000, DEAD_S = 3600 };
     struct house *house = *state;
-    struct fetcher_options options = PLAIN;
+    struct fetcher_options options = plain_fetcher();
     char query[64];
     options.breaker_percent = 50;
     options.breaker_probe_us = 5 * CLOCK_SECOND;

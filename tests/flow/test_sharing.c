@@ -12,6 +12,7 @@
 #include "cache/coherence.h"
 #include "flow/flow.h"
 #include "flow/store.h"
+#include "plain.h"
 #include "puppet.h"
 #include "puppet_redis.h"
 
@@ -75,18 +76,7 @@ static void settle(struct street *street)
 
 static void build(struct street *street, struct house *house, bool shares)
 {
-    static const struct fetcher_options options = {
-        .url = "https://nexudus.test",
-        .connect_timeout_us = 3 * CLOCK_SECOND,
-        .timeout_us = 10 * CLOCK_SECOND,
-        .budget_count = 1000,
-        .budget_interval_us = CLOCK_SECOND,
-        .max_wait_us = 5 * CLOCK_SECOND,
-        .queue = 1000,
-        .retry_after_max_us = 10 * CLOCK_SECOND,
-        .negative_ttl_us = 5 * CLOCK_SECOND,
-        .token = {.url = "https://nexudus.test", .username = "u", .password = "p", .timeout_us = 10 * CLOCK_SECOND},
-    };
+    const struct fetcher_options options = plain_fetcher();
     house->street = street;
     house->metrics = metrics_new();
     house->counters = metrics_block(house->metrics);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "plain.h"
 #include "puppet.h"
 #include "upstream/token.h"
 #include "upstream/totp.h"
@@ -40,14 +41,6 @@ struct house {
     struct wanting wanting[WAITERS_MAX];
 };
 
-static const struct token_options plain = {
-    .url = "https://nexudus.test/",
-    .username = "someone@example.org",
-    .password = "s3cret & more",
-    .connect_timeout_us = 3 * CLOCK_SECOND,
-    .timeout_us = 10 * CLOCK_SECOND,
-};
-
 static void build(struct house *house, const struct token_options *options)
 {
     token_free(house->token);
@@ -69,7 +62,8 @@ static int set_up(void **state)
     house->counters = metrics_block(house->metrics);
     random_init(&house->random, 11);
     puppet_init(&house->puppet, house->loop);
-    build(house, &plain);
+    const struct token_options options = plain_login();
+    build(house, &options);
     *state = house;
     return 0;
 }
@@ -441,7 +435,8 @@ static void an_old_token_that_never_worked_is_renewed_once(void **state)
     struct house *house = *state;
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        build(house, &plain);
+        const struct token_options options = plain_login();
+        build(house, &options);
         want_now(house);
         move(house, rows[i].age_us);
         token_refused(house->token, 1, 0);
@@ -478,7 +473,8 @@ static void where_the_fault_of_a_refusal_is_looked_for(void **state)
     struct house *house = *state;
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        build(house, &plain);
+        const struct token_options options = plain_login();
+        build(house, &options);
         uint64_t generation = want_now(house)->generation;
         if (rows[i].one_before_worked) {
             token_worked(house->token, generation);
@@ -572,7 +568,8 @@ static void a_short_life_is_neither_hammered_nor_looped(void **state)
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (int busy = 0; busy < 2; busy++) {
-            build(house, &plain);
+            const struct token_options options = plain_login();
+            build(house, &options);
             house->puppet.token_lifetime_seconds = rows[i].lifetime_s;
             size_t before = house->puppet.call_count;
             want_now(house);
@@ -626,7 +623,7 @@ static void a_refresh_without_a_new_refresh_token_keeps_the_old_one(void **state
 static void a_client_id_is_sent_when_configured(void **state)
 {
     struct house *house = *state;
-    struct token_options options = plain;
+    struct token_options options = plain_login();
 
     options.client_id = "gateway-7";
     build(house, &options);
@@ -651,7 +648,7 @@ static void expect_code(struct house *house, const char *secret)
 static void no_code_is_sent_twice(void **state)
 {
     struct house *house = *state;
-    struct token_options options = plain;
+    struct token_options options = plain_login();
     int64_t step_us = TOTP_STEP_SECONDS * CLOCK_SECOND;
 
     options.totp_secret = "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ";
@@ -696,7 +693,7 @@ static void what_cannot_be_sent_is_a_refusal(void **state)
     struct house *house = *state;
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct token_options options = plain;
+        struct token_options options = plain_login();
         options.username = rows[i].username;
         options.password = rows[i].password;
         options.client_id = rows[i].client_id;
@@ -711,7 +708,7 @@ static void what_cannot_be_sent_is_a_refusal(void **state)
 static void a_token_that_comes_too_late_is_none(void **state)
 {
     struct house *house = *state;
-    struct token_options options = plain;
+    struct token_options options = plain_login();
 
     options.timeout_us = 20 * CLOCK_SECOND;
     build(house, &options);

@@ -156,6 +156,13 @@ static void say_role(struct fake_house *server, const char *role)
     fake_settle(server);
 }
 
+/* A new connection, to a server that says that it is a master. */
+static void meet_master(struct fake_house *server)
+{
+    fake_welcome(server);
+    say_role(server, MASTER);
+}
+
 static void assert_silent(struct fake_house *server)
 {
     char byte;
@@ -165,22 +172,33 @@ static void assert_silent(struct fake_house *server)
     assert_int_equal(errno, EAGAIN);
 }
 
-static void answer(struct world *world, struct fake_house *server, struct asked *asked)
+/* A call under way is heard there, and answered. */
+static void serve(struct world *world, struct fake_house *server, struct asked *asked)
 {
-    get(world, asked);
     fake_hear(server, GET);
     fake_say(server, "+bar\r\n");
     FAKE_WAIT(world->house, asked->done);
     assert_string_equal(asked->text, "bar");
 }
 
-/* The first server is used. */
-static void join_known(struct world *world)
+static void answer(struct world *world, struct fake_house *server, struct asked *asked)
+{
+    get(world, asked);
+    serve(world, server, asked);
+}
+
+/* The first server is named. */
+static void join_named(struct world *world)
 {
     join(world);
     first_round(world, &world->servers[0]);
-    fake_welcome(&world->servers[0]);
-    say_role(&world->servers[0], MASTER);
+}
+
+/* The first server is used. */
+static void join_known(struct world *world)
+{
+    join_named(world);
+    meet_master(&world->servers[0]);
     assert_true(world->redis->is_there(world->redis));
 }
 
@@ -192,21 +210,16 @@ static void a_call_waits_until_the_master_is_found(void **state)
     assert_true(world->redis->is_there(world->redis));
     get(world, &asked);
     first_round(world, &world->servers[0]);
-    fake_welcome(&world->servers[0]);
-    say_role(&world->servers[0], MASTER);
+    meet_master(&world->servers[0]);
     fake_move(world->house, REDIS_AGAIN_US);
-    fake_hear(&world->servers[0], GET);
-    fake_say(&world->servers[0], "+bar\r\n");
-    FAKE_WAIT(world->house, asked.done);
-    assert_string_equal(asked.text, "bar");
+    serve(world, &world->servers[0], &asked);
 }
 
 static void a_replica_that_is_named_is_never_used(void **state)
 {
     struct world *world = *state;
     struct asked asked;
-    join(world);
-    first_round(world, &world->servers[0]);
+    join_named(world);
     fake_welcome(&world->servers[0]);
     say_role(&world->servers[0], REPLICA);
     fake_move(world->house, FAKE_TIMEOUT_US);
@@ -219,8 +232,7 @@ static void a_replica_that_is_named_is_never_used(void **state)
     assert_false(world->redis->is_there(world->redis));
     next_round(world); /* now the sentinels know */
     all_name(world, &world->servers[1]);
-    fake_welcome(&world->servers[1]);
-    say_role(&world->servers[1], MASTER);
+    meet_master(&world->servers[1]);
     answer(world, &world->servers[1], &asked);
     assert_silent(&world->servers[0]);
 }
@@ -282,8 +294,7 @@ static void sentinels_that_hang_or_are_dead_do_not_matter(void **state)
     name(&world->sentinels[2], &world->servers[0]);
     fake_hear(&world->sentinels[1], ASK);
     fake_move(world->house, FAKE_TIMEOUT_US); /* the round is over, with one answer */
-    fake_welcome(&world->servers[0]);
-    say_role(&world->servers[0], MASTER);
+    meet_master(&world->servers[0]);
     answer(world, &world->servers[0], &asked);
 }
 
@@ -300,8 +311,7 @@ static void most_sentinels_are_right(void **state)
     fake_settle(world->house);
     name(&world->sentinels[1], &world->servers[0]);
     name(&world->sentinels[2], &world->servers[0]);
-    fake_welcome(&world->servers[0]);
-    say_role(&world->servers[0], MASTER);
+    meet_master(&world->servers[0]);
     answer(world, &world->servers[0], &asked);
     assert_false(fake_try_accept(&world->servers[1]));
 }
@@ -365,8 +375,7 @@ static void a_failover_is_followed_when_the_master_dies(void **state)
     FAKE_WAIT(world->house, asked.done);
     assert_int_equal(asked.call.outcome, REDIS_AWAY); /* at once */
     all_name(world, &world->servers[1]);
-    fake_welcome(&world->servers[1]);
-    say_role(&world->servers[1], MASTER);
+    meet_master(&world->servers[1]);
     answer(world, &world->servers[1], &asked);
 }
 
@@ -381,13 +390,9 @@ static void a_master_that_became_a_replica_is_left(void **state)
     fake_say(&world->servers[0], "-READONLY You can't write against a read only replica.\r\n");
     fake_settle(world->house); /* it was asked long ago: at once */
     all_name(world, &world->servers[1]);
-    fake_welcome(&world->servers[1]);
-    say_role(&world->servers[1], MASTER);
+    meet_master(&world->servers[1]);
     fake_move(world->house, REDIS_AGAIN_US); /* nothing was done, so the call is made again */
-    fake_hear(&world->servers[1], GET);
-    fake_say(&world->servers[1], "+bar\r\n");
-    FAKE_WAIT(world->house, asked.done);
-    assert_string_equal(asked.text, "bar");
+    serve(world, &world->servers[1], &asked);
 }
 
 static void without_sentinels_the_last_word_stands(void **state)
@@ -400,8 +405,7 @@ static void without_sentinels_the_last_word_stands(void **state)
     fake_settle(world->house);
     answer(world, &world->servers[0], &asked);
     fake_hang_up(&world->servers[0]);
-    fake_welcome(&world->servers[0]);
-    say_role(&world->servers[0], MASTER);
+    meet_master(&world->servers[0]);
     next_round(world);
     answer(world, &world->servers[0], &asked);
 }
@@ -409,8 +413,7 @@ static void without_sentinels_the_last_word_stands(void **state)
 static void a_server_that_does_not_tell_its_role_is_late(void **state)
 {
     struct world *world = *state;
-    join(world);
-    first_round(world, &world->servers[0]);
+    join_named(world);
     fake_welcome(&world->servers[0]);
     fake_hear(&world->servers[0], ROLE);
     fake_move(world->house, FAKE_TIMEOUT_US);
@@ -435,6 +438,16 @@ static void on_link(void *context, bool up)
         world->downs++;
 }
 
+/* A feed, to which the first server is named. */
+static void subscribe(struct world *world)
+{
+    static const struct slice channel = SLICE("a");
+    const struct redis_feed_events events = {on_message, on_link, world};
+    world->feed = redis_feed_new(world->house->loop, &world->options, &channel, 1, &events, world->house->log);
+    connect_sentinels(world);
+    first_round(world, &world->servers[0]);
+}
+
 /* The feed's connection is one more than that on which the role was asked. */
 static void confirm(struct world *world, struct fake_house *server)
 {
@@ -452,12 +465,8 @@ static void confirm(struct world *world, struct fake_house *server)
 
 static void a_feed_follows_the_master(void **state)
 {
-    static const struct slice channel = SLICE("a");
     struct world *world = *state;
-    const struct redis_feed_events events = {on_message, on_link, world};
-    world->feed = redis_feed_new(world->house->loop, &world->options, &channel, 1, &events, world->house->log);
-    connect_sentinels(world);
-    first_round(world, &world->servers[0]);
+    subscribe(world);
     fake_welcome(&world->servers[0]);
     assert_false(fake_try_accept(&world->servers[0])); /* not before it is known to be the master */
     say_role(&world->servers[0], MASTER);
@@ -476,14 +485,9 @@ static void a_feed_follows_the_master(void **state)
 
 static void a_feed_is_down_when_its_server_is_no_master_any_more(void **state)
 {
-    static const struct slice channel = SLICE("a");
     struct world *world = *state;
-    const struct redis_feed_events events = {on_message, on_link, world};
-    world->feed = redis_feed_new(world->house->loop, &world->options, &channel, 1, &events, world->house->log);
-    connect_sentinels(world);
-    first_round(world, &world->servers[0]);
-    fake_welcome(&world->servers[0]);
-    say_role(&world->servers[0], MASTER);
+    subscribe(world);
+    meet_master(&world->servers[0]);
     int watch = world->servers[0].peer;
     world->servers[0].peer = -1;
     fake_welcome(&world->servers[0]);
