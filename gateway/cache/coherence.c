@@ -123,17 +123,27 @@ static void on_sweep(struct timer *timer)
         timer_start(coherence->options.loop, timer, loop_now(coherence->options.loop) + CLOCK_MILLISECOND);
 }
 
+static void begin_sweep(struct coherence *coherence)
+{
+    counters_add(coherence->counters, METRIC_PURGES, 1);
+    coherence->to_sweep = memory_stats(coherence->options.memory).entries;
+    timer_start(coherence->options.loop, &coherence->sweep_timer, loop_now(coherence->options.loop));
+}
+
 int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t number, bool soft)
 {
     struct loop *loop = coherence->options.loop;
     struct purges *purges = memory_purges(coherence->options.memory);
     int64_t before;
-    if (!purges_add(purges, head, number, soft, loop_now(loop), &before))
-        return before;
-    counters_add(coherence->counters, METRIC_PURGES, 1);
-    coherence->to_sweep = memory_stats(coherence->options.memory).entries;
-    timer_start(loop, &coherence->sweep_timer, loop_now(loop));
+    if (purges_add(purges, head, number, soft, loop_now(loop), &before))
+        begin_sweep(coherence);
     return before;
+}
+
+void coherence_order(struct coherence *coherence, struct slice head, bool soft)
+{
+    purges_order(memory_purges(coherence->options.memory), head, soft, loop_now(coherence->options.loop));
+    begin_sweep(coherence);
 }
 
 void coherence_learn(struct coherence *coherence, struct slice head, int64_t number, bool soft)

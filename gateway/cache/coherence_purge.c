@@ -131,6 +131,9 @@ static void forget(struct purging *purging)
 
 static void finish(struct purging *purging, bool told)
 {
+    if (purging->number != 0)
+        purges_settle(memory_purges(purging->coherence->options.memory), head_of(purging), purging->soft,
+                      purging->least);
     answer(purging, told);
     forget(purging);
 }
@@ -369,11 +372,13 @@ static void begin(struct coherence *coherence, struct purge_order *order)
     coherence->purgings = purging;
     buf_init(&order->confirmed, COHERENCE_GATEWAYS_MAX * 2 * COHERENCE_ID_MAX);
     buf_init(&order->silent, COHERENCE_GATEWAYS_MAX * 2 * COHERENCE_ID_MAX);
-    (void)coherence_apply(coherence, head_of(purging), purges_known(purges) + 1, order->soft);
-    if (coherence->options.redis == NULL)
+    if (coherence->options.redis == NULL) {
+        (void)coherence_apply(coherence, head_of(purging), purges_known(purges) + 1, order->soft);
         finish(purging, true);
-    else
+    } else {
+        coherence_order(coherence, head_of(purging), order->soft);
         tell(purging);
+    }
 }
 
 static void on_order(struct letter *letter, void *receiver)

@@ -29,6 +29,7 @@ struct entry *entry_new(struct slice key, struct buf *body, struct envelope *env
                    malloc_usable_size(entry->envelope.members) + malloc_usable_size(entry->envelope.records);
     entry->mark = 0;
     entry->purge_number = 0;
+    entry->foreign = false;
     atomic_init(&entry->link, 0);
     atomic_init(&entry->copied, false);
     atomic_init(&entry->references, 1);

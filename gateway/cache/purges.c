@@ -16,6 +16,7 @@ struct purge {
     int64_t before; /* known when it was learnt */
     uint64_t turn;
     bool soft;
+    bool unsure; /* purges_order */
 };
 
 struct purges {
@@ -68,6 +69,11 @@ static void know(struct purges *purges, int64_t number, int64_t now_us)
     purges->moment_count++;
 }
 
+static struct slice head_of(const struct purge *purge)
+{
+    return slice_make(purge->head, purge->head_length);
+}
+
 static void forget(struct purges *purges, size_t at)
 {
     mem_free(purges->list[at].head);
@@ -81,7 +87,7 @@ static bool is_said(struct purges *purges, struct slice head, int64_t number, bo
 {
     for (size_t i = 0; i < purges->count; i++) {
         struct purge *purge = &purges->list[i];
-        if (!slice_equal(slice_make(purge->head, purge->head_length), head))
+        if (purge->unsure || !slice_equal(head_of(purge), head))
             continue;
         if (purge->number >= number && (soft || !purge->soft)) {
             *before = purge->number == number ? purge->before : *before;
@@ -93,14 +99,26 @@ static bool is_said(struct purges *purges, struct slice head, int64_t number, bo
     return number <= purges->floor;
 }
 
-static void append(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us)
+/* The oldest, but for those whose number is still to come. */
+static size_t find_oldest(const struct purges *purges)
+{
+    for (size_t i = 0; i < purges->count; i++) {
+        if (!purges->list[i].unsure)
+            return i;
+    }
+    return 0;
+}
+
+static struct purge *append(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us)
 {
     uint64_t turn = atomic_load_explicit(&purges->turn, memory_order_relaxed) + 1;
     if (purges->count == PURGES_MAX) {
-        purges->floor = purges->list[0].number > purges->floor ? purges->list[0].number : purges->floor;
+        size_t oldest = find_oldest(purges);
+        if (purges->floor < purges->list[oldest].number)
+            purges->floor = purges->list[oldest].number;
         purges->floor_turn = turn;
         purges->floor_us = now_us;
-        forget(purges, 0);
+        forget(purges, oldest);
     }
     purges->list[purges->count++] = (struct purge){.head = mem_copy_text(head.at, head.length),
                                                    .head_length = head.length,
@@ -110,6 +128,18 @@ static void append(struct purges *purges, struct slice head, int64_t number, boo
                                                    .turn = turn,
                                                    .soft = soft};
     atomic_store_explicit(&purges->turn, turn, memory_order_release);
+    return &purges->list[purges->count - 1];
+}
+
+/* Forgets orders without a number, up to this one, that say no more than a purge of this kind and head. */
+static void forget_orders(struct purges *purges, struct slice head, bool soft, int64_t number)
+{
+    for (size_t i = purges->count; i > 0; i--) {
+        const struct purge *purge = &purges->list[i - 1];
+        if (purge->unsure && purge->number <= number && (!soft || purge->soft) &&
+            slice_starts_with(head_of(purge), head))
+            forget(purges, i - 1);
+    }
 }
 
 bool purges_add(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us, int64_t *before)
@@ -126,6 +156,23 @@ bool purges_add(struct purges *purges, struct slice head, int64_t number, bool s
         know(purges, number, now_us);
     pthread_rwlock_unlock(&purges->lock);
     return news;
+}
+
+void purges_order(struct purges *purges, struct slice head, bool soft, int64_t now_us)
+{
+    pthread_rwlock_wrlock(&purges->lock);
+    int64_t number = known(purges) + 1;
+    forget_orders(purges, head, soft, number);
+    append(purges, head, number, soft, now_us)->unsure = true;
+    know(purges, number, now_us);
+    pthread_rwlock_unlock(&purges->lock);
+}
+
+void purges_settle(struct purges *purges, struct slice head, bool soft, int64_t least)
+{
+    pthread_rwlock_wrlock(&purges->lock);
+    forget_orders(purges, head, soft, least);
+    pthread_rwlock_unlock(&purges->lock);
 }
 
 void purges_know(struct purges *purges, int64_t number, int64_t now_us)
@@ -189,7 +236,8 @@ static bool look(const struct purges *purges, struct entry *entry, uint64_t seen
         return false;
     for (size_t i = purges->count; i > 0 && purges->list[i - 1].turn > seen; i--) {
         const struct purge *purge = &purges->list[i - 1];
-        if (purge->number <= entry->purge_number || !covers(purge, entry->key))
+        bool is_later = purge->number > entry->purge_number || (purge->unsure && entry->foreign);
+        if (!is_later || !covers(purge, entry->key))
             continue;
         if (!purge->soft)
             return false;

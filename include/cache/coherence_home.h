@@ -54,6 +54,9 @@ void coherence_learn(struct coherence *coherence, struct slice head, int64_t num
 /* The same without telling. Returns what was known before (cache/purges.h). */
 int64_t coherence_apply(struct coherence *coherence, struct slice head, int64_t number, bool soft);
 
+/* Applies a purge that was ordered here and is still to be told (purges_order). */
+void coherence_order(struct coherence *coherence, struct slice head, bool soft);
+
 /* Says something on the channel that nobody waits for. */
 void coherence_say(struct coherence *coherence, const struct coherence_message *message);
 

@@ -19,6 +19,7 @@ struct entry {
     size_t bytes;             /* all of its memory, overhead included */
     uint64_t mark;            /* of the fetch that gave it, unique in the fleet; 0: none. Set before it is shared */
     int64_t purge_number;     /* known when that fetch began (cache/purges.h). Set before it is shared */
+    bool foreign;             /* read from Redis, where any gateway may have put it. Set before it is shared */
     atomic_uint link;         /* the link (cache/memory.h) under which it was last known to be the newest */
     atomic_bool copied;       /* the others can find it in Redis */
     atomic_uint references;   /* private */

@@ -26,6 +26,14 @@ void purges_free(struct purges *purges);
  * it is said by others: what was fetched until then bears that number at most, and is covered where it is less. */
 bool purges_add(struct purges *purges, struct slice head, int64_t number, bool soft, int64_t now_us, int64_t *before);
 
+/* Learns of a purge that was ordered here and has no number yet. It covers what was fetched here before, and whatever
+ * was read from the others, since nobody can tell what number would cover that. */
+void purges_order(struct purges *purges, struct slice head, bool soft, int64_t now_us);
+
+/* A purge that was ordered here has its number, for which one greater than `least` was asked, and has been waited for:
+ * nothing more is covered by its order, and by those before it that say no more. */
+void purges_settle(struct purges *purges, struct slice head, bool soft, int64_t least);
+
 /* All purges up to this number are known by now. */
 void purges_know(struct purges *purges, int64_t number, int64_t now_us);
 

@@ -148,6 +148,74 @@ static void forgetting_purges_more_and_never_less(void **state)
     purges_free(purges);
 }
 
+static bool spares_foreign(struct purges *purges, const char *key, int64_t number)
+{
+    struct entry *entry = make(key, 0, number);
+    entry->foreign = true;
+    bool spared = purges_spare(purges, entry);
+    entry_unref(entry);
+    return spared;
+}
+
+/* What others have fetched may bear any number, of which it cannot be told whether it was before the order. */
+static void an_order_without_a_number_covers_all_that_others_fetched(void **state)
+{
+    (void)state;
+    struct purges *purges = purges_new();
+    purges_know(purges, 10, 1000);
+    purges_order(purges, slice_of("v1:a:"), false, 1001);
+    assert_int_equal(purges_known(purges), 11);
+    assert_false(spares(purges, "v1:a:#20.0", 10));
+    assert_true(spares(purges, "v1:a:#20.0", 11));
+    assert_false(spares_foreign(purges, "v1:a:#20.0", 500));
+    assert_true(spares_foreign(purges, "v1:b:#20.0", 500));
+    assert_true(purges_add(purges, slice_of("v1:a:"), 400, false, 1002, NULL)); /* another's: it may be older */
+    assert_false(spares_foreign(purges, "v1:a:#20.0", 500));
+    assert_true(purges_add(purges, slice_of("v1:a:"), 600, false, 1003, NULL));
+    purges_settle(purges, slice_of("v1:a:"), false, 400);
+    assert_false(spares_foreign(purges, "v1:a:#20.0", 599));
+    assert_true(spares_foreign(purges, "v1:a:#20.0", 600));
+    purges_free(purges);
+}
+
+static void a_number_settles_what_was_ordered_before_it_was_asked_for(void **state)
+{
+    (void)state;
+    struct purges *purges = purges_new();
+    purges_order(purges, slice_of("v1:a:x#"), false, 1001); /* 1 */
+    purges_order(purges, slice_of("v1:b:"), true, 1002);    /* 2 */
+    purges_order(purges, slice_of("v1:c:"), false, 1003);   /* 3: after 2 was asked for */
+    assert_true(purges_add(purges, slice_of("v1:"), 100, true, 1004, NULL));
+    purges_settle(purges, slice_of("v1:"), true, 2);
+    assert_false(spares_foreign(purges, "v1:a:x#20.0", 500)); /* it was not a soft one */
+    assert_true(spares_foreign(purges, "v1:b:#20.0", 500));
+    assert_true(purges_add(purges, slice_of("v1:"), 200, false, 1005, NULL));
+    purges_settle(purges, slice_of("v1:"), false, 2);
+    assert_true(spares_foreign(purges, "v1:a:x#20.0", 500));
+    assert_false(spares_foreign(purges, "v1:c:#20.0", 500));
+    assert_true(purges_add(purges, slice_of("v1:c:"), 300, false, 1006, NULL));
+    purges_settle(purges, slice_of("v1:c:"), false, 200);
+    assert_true(spares_foreign(purges, "v1:c:#20.0", 500));
+    purges_free(purges);
+}
+
+static void orders_without_a_number_are_not_forgotten_for_others(void **state)
+{
+    char head[32];
+    (void)state;
+    struct purges *purges = purges_new();
+    for (int i = 0; i < 100; i++) /* again and again the same is one */
+        purges_order(purges, slice_of("v1:mine:"), false, 1000);
+    for (int i = 0; i < PURGES_MAX + 10; i++) {
+        snprintf(head, sizeof(head), "v1:e%d:", i);
+        assert_true(purges_add(purges, slice_of(head), 1000 + i, false, 2000, NULL));
+    }
+    assert_false(spares_foreign(purges, "v1:mine:#20.0", 90000));
+    assert_false(spares(purges, "v1:other:#20.0", 1000)); /* the oldest of the others went */
+    assert_true(spares(purges, "v1:other:#20.0", 1011));
+    purges_free(purges);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +226,9 @@ int main(void)
         cmocka_unit_test(a_fetch_knows_what_was_known_when_it_began),
         cmocka_unit_test(the_moment_of_the_last_purge_is_told),
         cmocka_unit_test(forgetting_purges_more_and_never_less),
+        cmocka_unit_test(an_order_without_a_number_covers_all_that_others_fetched),
+        cmocka_unit_test(a_number_settles_what_was_ordered_before_it_was_asked_for),
+        cmocka_unit_test(orders_without_a_number_are_not_forgotten_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
