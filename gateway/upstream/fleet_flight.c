@@ -327,14 +327,26 @@ void fleet_flight_tell(struct fleet_flight *flight, const struct fleet_news *new
     fleet_end_tell(&end, news);
 }
 
+static void give_up_lead(struct fleet_flight *flight)
+{
+    struct fleet_end end = {.flights = flight->flights};
+
+    buf_take(&end.name, &flight->name);
+    memcpy(end.mark, flight->mark, sizeof end.mark);
+    fleet_end_tell(&end, NULL);
+}
+
 void fleet_flight_leave(struct fleet_flight *flight)
 {
     if (flight->flights == NULL)
         return;
-    if (flight->state == FLEET_LEADING)
-        fleet_flight_tell(flight, NULL);
-    else if (flight->state != FLEET_APART)
+    /* Its question may have taken the lead, though the answer is not heard any more. */
+    bool may_lead = flight->state == FLEET_LEADING || flight->state == FLEET_ASKING;
+
+    if (flight->state != FLEET_APART)
         stop(flight);
+    if (may_lead)
+        give_up_lead(flight);
     buf_free(&flight->name);
 }
 

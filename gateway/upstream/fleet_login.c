@@ -258,8 +258,10 @@ static void on_lock(struct fleet_login *login)
                                               bounded_us(login, 3)};
         rest(login);
         login->events.on_failed(login->events.context, &failure);
-    } else {
+    } else if (login->state == LOOKING) {
         rest(login);
+    } else {
+        wait_for_redis(login); /* no answer of our script */
     }
 }
 
@@ -300,6 +302,7 @@ static void on_stored(struct fleet_login *login, bool answered)
     } else {
         ask(login, LOOKING);
     }
+    login->events.on_free(login->events.context);
 }
 
 static void on_done(struct redis_call *call)

@@ -307,6 +307,14 @@ static void on_used_code(void *context, int64_t step)
     await_code(token, login_ready_at(token->login));
 }
 
+/* Somebody may have begun to wait for another one meanwhile. */
+static void on_free(void *context)
+{
+    struct token *token = context;
+
+    loop_defer(token->loop, &token->settle);
+}
+
 static void on_alone(void *context)
 {
     send_grant(context);
@@ -321,7 +329,8 @@ static int64_t on_step(void *context)
 
 static void join_fleet(struct token *token, const struct token_options *options)
 {
-    const struct fleet_login_events events = {on_taken, on_turn, on_failed, on_used_code, on_alone, on_step, token};
+    const struct fleet_login_events events = {on_taken, on_turn,  on_failed, on_used_code,
+                                              on_free,  on_alone, on_step,   token};
     const char *who = options->client_id != NULL ? options->client_id : options->username;
     struct buf account;
 

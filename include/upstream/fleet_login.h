@@ -53,6 +53,9 @@ struct fleet_login_events {
     /* The one-time code of `step` was used: the next code must be awaited. The lock is given up. */
     void (*on_used_code)(void *context, int64_t step);
 
+    /* What fleet_login_store was given is stored, or is not needed any more: it is not busy. */
+    void (*on_free)(void *context);
+
     /* Redis gave no answer for as long as one could wait: log in without it. */
     void (*on_alone)(void *context);
 

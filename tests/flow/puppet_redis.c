@@ -165,6 +165,8 @@ static void cancel(struct redis *redis, struct redis_call *call)
 {
     struct puppet_redis *puppet = MEM_OUTER(redis, struct puppet_redis, redis);
     struct puppet_redis_call *own = call->handle;
+    if (puppet->runs_cancelled && !own->is_ready)
+        own->reply = run_on_server(own);
     own->call = NULL;
     call->handle = NULL;
     timer_stop(puppet->loop, &own->deadline);

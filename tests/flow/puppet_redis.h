@@ -39,6 +39,7 @@ struct puppet_redis {
 
     bool is_away;        /* is_there says no, calls are answered REDIS_AWAY */
     bool is_held;        /* calls wait for puppet_redis_release, or for their deadline */
+    bool runs_cancelled; /* the server has got what is cancelled while it is held, and runs it */
     const char *refusal; /* scripts are answered with this error: all, or those called `refused`; NULL: none is */
     const char *refused;
     struct puppet_redis_answer script[PUPPET_REDIS_SCRIPT_MAX];

@@ -425,6 +425,21 @@ static void nonsense_is_no_news(void **state)
     assert_int_equal(street.nexudus.searches, 1);
 }
 
+/* Its question takes the lead after it has left: nobody flies then. */
+static void a_gateway_that_closes_leaves_no_lead_behind(void **state)
+{
+    (void)state;
+    a->redis.is_held = true;
+    a->redis.runs_cancelled = true;
+    street_ask(a, "x");
+    fetcher_close(a->fetcher);
+    puppet_redis_release(&a->redis);
+    street_settle(&street);
+    struct question *second = street_ask(b, "x");
+    assert_int_equal(second->answers, 1);
+    assert_int_equal(second->ask.verdict, ASK_OK);
+}
+
 static void put_value(const char *value)
 {
     street_redis(&street, "SET", "t:flight:v1:webhooks:x", value, NULL);
@@ -514,6 +529,7 @@ int main(void)
         TEST(the_others_are_told_when_the_window_is_there),
         TEST(a_closing_leader_hands_over),
         TEST(nonsense_is_no_news),
+        TEST(a_gateway_that_closes_leaves_no_lead_behind),
         TEST(what_is_no_flight_is_overwritten),
         TEST(a_clock_that_jumps_back_ends_the_news),
         TEST(a_clock_that_jumps_back_ends_a_lead),

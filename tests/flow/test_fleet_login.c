@@ -402,6 +402,28 @@ static void a_failed_login_is_not_tried_by_each(void **state)
     assert_calls(3, 0);
 }
 
+/* While the others' token is still being stored, it is refused: who waits for the next one is not forgotten. */
+static void who_wants_another_while_one_is_stored_gets_it(void **state)
+{
+    (void)state;
+    street.nexudus.hold_tokens = true;
+    struct question *question = street_ask(a, "x");
+    assert_calls(1, 0);
+    a->redis.is_away = true;
+    puppet_next_search(&street.nexudus, (struct puppet_answer){.status = 401});
+    street.nexudus.hold_tokens = false;
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    for (int i = 0; i < 10; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_int_equal(street.nexudus.searches, 1);
+    assert_int_equal(question->answers, 0);
+    a->redis.is_away = false;
+    for (int i = 0; i < 30 && question->answers == 0; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_int_equal(question->answers, 1);
+}
+
 static void without_redis_one_waits_and_then_logs_in(void **state)
 {
     (void)state;
@@ -502,6 +524,7 @@ int main(void)
         TEST(a_broken_generation_is_not_asked_for_again_and_again),
         TEST(a_wild_life_is_not_believed),
         TEST(a_wild_step_is_soon_over),
+        TEST(who_wants_another_while_one_is_stored_gets_it),
         TEST(without_redis_one_waits_and_then_logs_in),
         TEST(a_good_token_outlasts_an_outage_of_redis),
         TEST(another_key_cannot_open_it),
