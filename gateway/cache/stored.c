@@ -225,6 +225,13 @@ static struct slice part_of(struct slice body, uint32_t at, uint32_t length)
     return slice_make(body.at + at, length);
 }
 
+/* Exactly the quoted name, without an escape: how Nexudus writes it. */
+static bool is_spelt(struct slice name, struct slice text)
+{
+    return name.length == text.length + 2 && name.at[0] == '"' && name.at[name.length - 1] == '"' &&
+           slice_equal(slice_make(name.at + 1, text.length), text);
+}
+
 /* A member stands behind the one before it, inside the body, and is named as its field says. */
 static bool is_member(const struct envelope_member *member, uint64_t from, struct slice body)
 {
@@ -236,6 +243,8 @@ static bool is_member(const struct envelope_member *member, uint64_t from, struc
     struct slice name = part_of(body, member->name_at, member->name_length);
     struct json_scan scan;
     struct slice raw;
+    if (member->field != ENVELOPE_UNKNOWN && is_spelt(name, envelope_field_name(member->field)))
+        return true;
     if (name.at[0] != '"' || !json_scan_init(&scan, name) || !json_scan_string(&scan, &raw) ||
         raw.length != name.length)
         return false;

@@ -16,7 +16,7 @@ struct piece {
 struct slot {
     uint64_t ids[PAGE_WINDOWS_MAX]; /* of the entries; 0: none */
     int64_t page, size;
-    struct hash128 digest;
+    char etag[PAGE_ETAG_LENGTH];
     size_t length, records;
     struct piece pieces[PAGE_SLICES_MAX];
     uint16_t piece_count;
@@ -55,8 +55,8 @@ static void restore(const struct slot *slot, struct entry *const *entries, struc
 {
     buf_reset(text);
     buf_add(text, slice_make(slot->text, slot->text_length));
-    *page = (struct page){
-        .slice_count = slot->piece_count, .length = slot->length, .digest = slot->digest, .records = slot->records};
+    *page = (struct page){.slice_count = slot->piece_count, .length = slot->length, .records = slot->records};
+    memcpy(page->etag, slot->etag, PAGE_ETAG_LENGTH);
     for (size_t i = 0; i < slot->piece_count; i++) {
         const struct piece *piece = &slot->pieces[i];
         const char *base = piece->source == 0 ? text->bytes : entries[piece->source - 1]->body.bytes;
@@ -91,7 +91,7 @@ static void keep(struct slot *slot, const struct page_plan *plan, struct entry *
     slot->ids[1] = second_id(entries, count);
     slot->page = plan->page;
     slot->size = plan->size;
-    slot->digest = page->digest;
+    memcpy(slot->etag, page->etag, PAGE_ETAG_LENGTH);
     slot->length = page->length;
     slot->records = page->records;
     slot->piece_count = (uint16_t)page->slice_count;

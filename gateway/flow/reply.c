@@ -5,8 +5,6 @@
 
 #include <stdio.h>
 
-enum { ETAG_LENGTH = 34 }; /* two quotes and 32 hex digits */
-
 static const char *forward_name(enum forward_reason reason)
 {
     switch (reason) {
@@ -171,17 +169,6 @@ enum step_result search_fail_ask(struct search *search)
     return search_fail(search, 502, -1, ask->why, NULL);
 }
 
-static void write_etag(struct hash128 digest, char etag[ETAG_LENGTH])
-{
-    static const char hex[] = "0123456789abcdef";
-    etag[0] = etag[ETAG_LENGTH - 1] = '"';
-    for (size_t i = 0; i < 16; i++) {
-        unsigned shift = (unsigned)(60 - 4 * i);
-        etag[1 + i] = hex[(digest.high >> shift) & 15];
-        etag[17 + i] = hex[(digest.low >> shift) & 15];
-    }
-}
-
 /* RFC 9110 section 13.1.2: any member of the list equal by weak comparison, or '*'. */
 static bool none_match_holds(struct slice field, struct slice etag)
 {
@@ -291,17 +278,16 @@ enum step_result step_reply(struct search *search)
     trace(search, &provenance);
     note_outcome(search, &provenance);
 
-    char etag[ETAG_LENGTH];
-    write_etag(page.digest, etag);
+    struct slice etag = slice_make(page.etag, PAGE_ETAG_LENGTH);
     if (provenance.forwarded != NULL)
         search_look_at_quota(search); /* the forward was charged while it waited */
     say_quota(search);
-    answer_field(answer, "ETag", slice_make(etag, ETAG_LENGTH));
+    answer_field(answer, "ETag", etag);
     say_provenance(search, &provenance);
     say_preference(search);
 
     struct slice if_none_match = search->exchange->request.if_none_match;
-    if (if_none_match.at != NULL && !none_match_holds(if_none_match, slice_make(etag, ETAG_LENGTH))) {
+    if (if_none_match.at != NULL && !none_match_holds(if_none_match, etag)) {
         answer->status = 304;
         return STEP_DONE;
     }

@@ -10,6 +10,9 @@ typedef size_t element_count;
 typedef int element_count;
 #endif
 
+/* Of an empty buffer; hiredis by itself keeps less than one read of ours takes, and makes it anew for each. */
+enum { KEPT_BYTES = 256 * 1024 };
+
 struct redis_reader {
     redisReader *parser;
     redisReplyObjectFunctions own, theirs;
@@ -42,6 +45,7 @@ struct redis_reader *redis_reader_new(size_t bytes_max)
     reader->own.createArray = make_array;
     reader->parser->fn = &reader->own;
     reader->parser->privdata = reader;
+    reader->parser->maxbuf = KEPT_BYTES;
     return reader;
 }
 

@@ -3,6 +3,7 @@
  * Must not know where windows come from. */
 #include "search/page.h"
 
+#include "base/hash.h"
 #include "base/least.h"
 
 #include <assert.h>
@@ -179,6 +180,19 @@ static void add_run(struct page *page, const struct page_part *part, struct run 
     add_slice(page, slice_make(part->body.at + first->at, last->at + last->length - first->at));
 }
 
+/* The digest of the page's bytes. */
+static void write_etag(struct page *page)
+{
+    static const char hex[] = "0123456789abcdef";
+    struct hash128 digest = hash_open_parts(page->slices, page->slice_count);
+    page->etag[0] = page->etag[PAGE_ETAG_LENGTH - 1] = '"';
+    for (size_t i = 0; i < 16; i++) {
+        unsigned shift = (unsigned)(60 - 4 * i);
+        page->etag[1 + i] = hex[(digest.high >> shift) & 15];
+        page->etag[17 + i] = hex[(digest.low >> shift) & 15];
+    }
+}
+
 bool page_cut(const struct page_plan *plan, const struct page_part *parts, size_t part_count, struct buf *text,
               struct page *page)
 {
@@ -197,6 +211,6 @@ bool page_cut(const struct page_plan *plan, const struct page_part *parts, size_
     for (size_t i = 0; i < part_count; i++)
         add_run(page, &parts[i], runs[i]);
     add_slice(page, slice_make(text->bytes + head, text->length - head));
-    page->digest = hash_open_parts(page->slices, page->slice_count);
+    write_etag(page);
     return true;
 }

@@ -4,10 +4,14 @@
 #ifndef NEXGATE_SEARCH_PAGE_H
 #define NEXGATE_SEARCH_PAGE_H
 
-#include "base/hash.h"
 #include "search/envelope.h"
 
-enum { PAGE_WINDOWS_MAX = 2, PAGE_SLICES_MAX = 5, PAGE_WIDE_WINDOW = 1000 };
+enum {
+    PAGE_WINDOWS_MAX = 2,
+    PAGE_SLICES_MAX = 5,
+    PAGE_WIDE_WINDOW = 1000,
+    PAGE_ETAG_LENGTH = 34 /* two quotes and 32 hex digits */
+};
 
 struct page_plan {
     int64_t page; /* from 1 */
@@ -38,9 +42,9 @@ bool page_agree(const struct page_plan *plan, const struct page_part parts[2]);
 struct page {
     struct slice slices[PAGE_SLICES_MAX];
     size_t slice_count;
-    size_t length;         /* of all slices, bytes */
-    struct hash128 digest; /* of the page's bytes: the entity tag */
+    size_t length; /* of all slices, bytes */
     size_t records;
+    char etag[PAGE_ETAG_LENGTH]; /* the strong entity tag of the page's bytes (RFC 9110 section 8.8.3); no NUL */
 };
 
 /* Cuts the page from `part_count` (1 or 2) windows. `text` is emptied and holds head and tail; it must not move while

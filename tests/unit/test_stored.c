@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "cache/purges.h"
 #include "cache/stored.h"
@@ -43,7 +44,8 @@ static void make(struct sample *sample, size_t records, size_t padding)
             buf_add_char(&sample->body, (char)('a' + p % 26));
         buf_add_text(&sample->body, "\"}");
     }
-    buf_format(&sample->body, "],\"New\":null,\"CurrentPage\":1,\"CurrentPageSize\":20,\"TotalItems\":%zu}", records);
+    buf_format(&sample->body, "],\"New\":null,\"Current\\u0050age\":1,\"CurrentPageSize\":20,\"TotalItems\":%zu}",
+               records);
     assert_int_equal(envelope_read(buf_slice(&sample->body), WINDOW, slice_of("Id"), &sample->envelope, &cap, why),
                      ENVELOPE_OK);
     assert_true(stored_write(&sample->bytes, KEY, &FACTS, &sample->envelope, buf_slice(&sample->body)));
