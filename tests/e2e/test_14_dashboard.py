@@ -5,6 +5,7 @@ else, nothing from outside can run in it. Screenshots are kept in build/screensh
 import base64
 import hashlib
 import re
+import signal
 
 import pytest
 from selenium import webdriver
@@ -236,6 +237,21 @@ return [...document.querySelectorAll("h1, h2, dt, dd, td, th, p, li, label, span
 
 def contrast_too_low(driver):
     return driver.execute_script(CONTRAST)
+
+
+def test_a_gateway_that_was_started_anew_is_not_compared_with_what_it_was(busy):
+    busy.driver.execute_script("samples[samples.length - 1].status.uptime_s = 1e9")
+    busy.wait_poll()
+    assert busy.driver.execute_script("return samples.every(sample => sample.status.uptime_s < 1e9)")
+
+
+def test_a_gateway_that_hangs_is_told(busy):
+    busy.gateway.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: busy.text("state") == "no answer", "the page to notice")
+    finally:
+        busy.gateway.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: busy.text("state") != "no answer", "the page to notice that it is back")
 
 
 def test_an_outage_of_the_gateway_is_told(busy):
