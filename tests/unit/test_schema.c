@@ -286,6 +286,33 @@ static void remove_file(const char *folder, const char *name)
     assert_int_equal(unlink(path), 0);
 }
 
+static void files_that_cannot_be_read_are_told(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/schemas-XXXXXX", path[64];
+    static char text[SCHEMA_FILE_MAX + 2];
+    memset(text, ' ', SCHEMA_FILE_MAX + 1);
+    assert_non_null(mkdtemp(folder));
+    write_file(folder, "long.json", text);
+    snprintf(path, sizeof(path), "%s/gone.json", folder);
+    assert_int_equal(symlink("nowhere", path), 0);
+    struct complaints complaints;
+    complaints_init(&complaints);
+    struct schema_set *set = schema_set_new();
+    assert_false(schema_set_add_folder(set, folder, &complaints));
+    assert_int_equal(complaints.errors, 2);
+    assert_null(schema_read(slice_make(text, SCHEMA_FILE_MAX + 1), "text", &complaints));
+    buf_add_char(&complaints.text, '\0');
+    assert_non_null(strstr(complaints.text.bytes, "/gone.json: cannot be opened: "));
+    assert_non_null(strstr(complaints.text.bytes, "/long.json: cannot be read, or is longer than "));
+    assert_non_null(strstr(complaints.text.bytes, "text: longer than "));
+    schema_set_free(set);
+    complaints_free(&complaints);
+    remove_file(folder, "long.json");
+    remove_file(folder, "gone.json");
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void a_folder_is_read_whole(void **state)
 {
     (void)state;
@@ -337,6 +364,7 @@ int main(void)
         cmocka_unit_test(every_mistake_is_a_complaint),
         cmocka_unit_test(all_mistakes_are_told_at_once),
         cmocka_unit_test(a_set_finds_by_path_and_by_entity),
+        cmocka_unit_test(files_that_cannot_be_read_are_told),
         cmocka_unit_test(a_folder_is_read_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
