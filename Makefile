@@ -10,6 +10,7 @@
 #   make bench         what it costs, beside nginx, HAProxy and Varnish; bench-quick, bench-check: docs/performance.md
 #   make fuzz          every fuzzer for a minute (TIME=600: for ten); make fuzz-afl: by AFL++ instead of libFuzzer
 #   make coverage      which lines the unit, flow and end-to-end tests reach; SUITES="unit flow": only these
+#   make analyze       gcc's -fanalyzer over every source: any finding fails
 #   make soak          everything at once for TIME (10m), every answer judged: docs/testing.md
 #
 # A variant is a build with other flags in a folder of its own:
@@ -155,6 +156,10 @@ fuzz: deps
 	@tests/fuzz/run.sh
 fuzz-afl: deps
 	@tests/fuzz/afl.sh
+
+.PHONY: analyze
+analyze: programs
+	@tests/analyze.sh
 
 .PHONY: coverage
 coverage: deps
