@@ -2,17 +2,18 @@
 /* The one place that allocates. Must not know what is kept. */
 #include "base/mem.h"
 
+#include <assert.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef NEXGATE_FAILING_MEMORY
 #include <fcntl.h>
-#include <stdatomic.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static atomic_int_least64_t *tries_left; /* NULL: nothing fails on purpose */
 
@@ -86,6 +87,46 @@ void mem_keep_freed(void)
     if (mallopt(M_MMAP_THRESHOLD, MEM_MAPPED_BYTES) == 1)
         mallopt(M_TRIM_THRESHOLD, MEM_KEPT_BYTES);
 #endif
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#ifndef WATCHED
+#define WATCHED 0
+#endif
+
+static atomic_size_t maps;
+
+size_t mem_mapped_bytes(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (size + page - 1) / page * page;
+}
+
+void *mem_try_map(size_t size)
+{
+    if (WATCHED || fails_on_purpose())
+        return NULL;
+    void *memory = MAP_FAILED;
+    if (atomic_fetch_add(&maps, 1) < MEM_MAPS_MAX)
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) {
+        atomic_fetch_sub(&maps, 1);
+        return NULL;
+    }
+    return memory;
+}
+
+void mem_unmap(void *memory, size_t size)
+{
+    int failed = munmap(memory, size);
+    assert(failed == 0);
+    atomic_fetch_sub(&maps, 1);
 }
 
 void mem_wipe(void *memory, size_t size)

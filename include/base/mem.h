@@ -10,6 +10,7 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 enum {
+    MEM_MAPS_MAX = 16384, /* a quarter of what Linux allows a process (vm.max_map_count) */
     MEM_KEPT_BYTES = 8 * 1024 * 1024,
     MEM_MAPPED_BYTES = 4 * 1024 * 1024 /* larger blocks are the kernel's again as soon as they are freed */
 };
@@ -32,6 +33,16 @@ void mem_free(void *memory);
 /* From now on what is freed is kept for what comes next, up to MEM_KEPT_BYTES a thread, instead of being given back to
  * the kernel and fetched anew, page by page, with every batch of answers. Once, before there are threads. */
 void mem_keep_freed(void);
+
+/* Pages of their own for what is large and lives long, given back to the kernel as they are: blocks that come and go in
+ * all sizes leave the heap full of holes that fit nothing. NULL when there are none, or MEM_MAPS_MAX are in use (the
+ * kernel counts each), and where a sanitizer is to watch every byte: then the heap must do. `size` is above 0; give the
+ * same to mem_unmap. */
+void *mem_try_map(size_t size) MUST_CHECK;
+void mem_unmap(void *memory, size_t size);
+
+/* What a mapping of `size` bytes takes. */
+size_t mem_mapped_bytes(size_t size);
 
 /* Overwrites a secret in a way the compiler may not remove. */
 void mem_wipe(void *memory, size_t size);

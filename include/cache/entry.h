@@ -12,7 +12,8 @@
 
 struct entry {
     struct slice key;         /* owned, in the same block */
-    struct buf body;          /* owned */
+    struct buf body;          /* owned; never changed */
+    bool has_pages;           /* private: the body lies in pages of its own, not in the heap */
     struct envelope envelope; /* owned; offsets into body */
     int64_t fetched_us;       /* monotonic: when the upstream call that gave it was started */
     uint64_t id;              /* unique in this process: two entries are the same bytes if their ids are equal */

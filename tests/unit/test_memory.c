@@ -47,6 +47,46 @@ static bool has(struct memory *memory, int number)
     return entry != NULL;
 }
 
+/* Long bodies lie in pages of their own, as far as there are any (the address sanitizer's build has none): every byte
+ * is there, and the pages are counted. */
+static void a_long_body_is_whole_and_counted(void **state)
+{
+    (void)state;
+    for (size_t size = 30000; size < 140000; size += 9999) {
+        struct entry *entry = make_entry(1, size, 0);
+        assert_int_equal(entry->body.length, size);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(entry->body.bytes[i], 'x');
+        assert_true(entry->bytes > size && entry->bytes < size + 4096 + 1024);
+        entry_unref(entry);
+    }
+}
+
+/* The kernel lets a process have so many mappings; who asks for more must have some left for threads. */
+static void own_pages_have_a_limit(void **state)
+{
+    (void)state;
+    void **pages = mem_new(MEM_MAPS_MAX * sizeof(*pages));
+    size_t count = 0;
+    while (count < MEM_MAPS_MAX && (pages[count] = mem_try_map(5000)) != NULL) {
+        memset(pages[count], 'x', 5000);
+        count++;
+    }
+    assert_true(count == MEM_MAPS_MAX || count == 0); /* none: the sanitizer watches */
+    assert_null(mem_try_map(5000));
+    struct entry *entry = make_entry(1, 100000, 0); /* has the heap */
+    entry_unref(entry);
+    for (size_t i = 0; i < count; i++)
+        mem_unmap(pages[i], 5000);
+    void *one = mem_try_map(1);
+    assert_true((one != NULL) == (count > 0));
+    if (one != NULL)
+        mem_unmap(one, 1);
+    mem_free(pages);
+    assert_int_equal(mem_mapped_bytes(1), mem_mapped_bytes(4096));
+    assert_true(mem_mapped_bytes(70000) >= 70000);
+}
+
 static void finds_what_was_put(void **state)
 {
     (void)state;
@@ -182,6 +222,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_put),
         cmocka_unit_test(a_later_window_replaces_an_earlier_one_only),
+        cmocka_unit_test(a_long_body_is_whole_and_counted),
+        cmocka_unit_test(own_pages_have_a_limit),
         cmocka_unit_test(never_holds_more_than_its_bound),
         cmocka_unit_test(refuses_what_can_never_fit),
         cmocka_unit_test(a_scan_does_not_push_out_what_is_used),
