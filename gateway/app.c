@@ -12,6 +12,7 @@
 #include "admin/admin.h"
 #include "descriptors.h"
 #include "flow/store.h"
+#include "flow/tally.h"
 #include "io/lag.h"
 #include "listening.h"
 #include "notify.h"
@@ -457,6 +458,8 @@ static void take_apart(struct app *app)
     listening_free(app->listening);
     tls_free(app->tls);
     memory_free(app->memory);
+    if (app->fetcher_started)
+        tally_say(app->metrics, app->log);
     notable_free(app->notable);
     metrics_free(app->metrics);
     notify_free(app->notify);

@@ -162,3 +162,21 @@ void tally_sum_client(const struct metrics *metrics, uint32_t client, struct tal
     *sums = (struct tally_sums){0};
     add_client(metrics, client, sums);
 }
+
+void tally_say(struct metrics *metrics, struct log *log)
+{
+    static const enum metric ANSWERS[] = {METRIC_UPSTREAM_OK,       METRIC_UPSTREAM_THROTTLED, METRIC_UPSTREAM_REFUSED,
+                                          METRIC_UPSTREAM_BROKEN,   METRIC_UPSTREAM_OUTAGE,    METRIC_UPSTREAM_TIMEOUT,
+                                          METRIC_UPSTREAM_BAD_QUERY};
+    struct tally_sums sums;
+    int64_t answers = 0;
+    tally_sum(metrics, &sums);
+    for (size_t i = 0; i < sizeof(ANSWERS) / sizeof(ANSWERS[0]); i++)
+        answers += metrics_read(metrics, ANSWERS[i]);
+    log_write(log, LOG_LEVEL_INFO, "totals",
+              LOG_FIELDS(LOG_NUMBER("requests", sums.total),
+                         LOG_NUMBER("connections", metrics_read(metrics, METRIC_CONNECTIONS)),
+                         LOG_NUMBER("upstream_searches", metrics_read(metrics, METRIC_UPSTREAM_SEARCHES)),
+                         LOG_NUMBER("upstream_answers", answers),
+                         LOG_NUMBER("upstream_timeouts", metrics_read(metrics, METRIC_UPSTREAM_TIMEOUT))));
+}

@@ -226,6 +226,11 @@ bool timer_is_started(const struct timer *timer)
     return timer->position != 0;
 }
 
+size_t loop_timers(const struct loop *loop)
+{
+    return loop->timers.count;
+}
+
 void loop_defer(struct loop *loop, struct deferred *deferred)
 {
     if (deferred->queued)

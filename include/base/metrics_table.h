@@ -138,6 +138,7 @@
     ROW(SHARED_LINK, "nexgate_shared_link", "", GAUGE, "1 while refreshes and purges of the other gateways are heard.") \
     ROW(SHARED_GATEWAYS, "nexgate_shared_gateways", "", GAUGE, "Gateways that share this Redis and prefix, this one included.") \
     ROW(LOOP_LAG, "nexgate_loop_lag_seconds", "", HISTOGRAM, "How late the event loops of the workers and the fetcher call a timer, twice a second.") \
+    ROW(TIMERS, "nexgate_timers", "", GAUGE, "Timers started on the event loops of the workers and the fetcher, as of half a second ago at most.") \
     ROW(UPTIME, "nexgate_uptime_seconds", "", SECONDS, "Since the process began to serve.")
 /* clang-format on */
 

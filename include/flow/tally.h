@@ -3,6 +3,7 @@
 #ifndef NEXGATE_FLOW_TALLY_H
 #define NEXGATE_FLOW_TALLY_H
 
+#include "base/log.h"
 #include "base/metrics.h"
 #include "flow/exchange.h"
 
@@ -26,5 +27,8 @@ struct tally_sums {
 /* Adds up what was counted so far, of everybody or of one client. Any thread. */
 void tally_sum(struct metrics *metrics, struct tally_sums *sums);
 void tally_sum_client(const struct metrics *metrics, uint32_t client, struct tally_sums *sums);
+
+/* One line with the sums of the whole run: what no scrape sees any more. When the threads have ended. */
+void tally_say(struct metrics *metrics, struct log *log);
 
 #endif

@@ -16,7 +16,8 @@ struct lag {
     int64_t due_us;
 };
 
-/* Observes the lag from now on, twice a second. All borrowed. On the loop's thread, or before it runs. */
+/* Observes the lag, and how many timers the loop has, from now on, twice a second. All borrowed. On the loop's thread,
+ * or before it runs. */
 void lag_start(struct lag *lag, struct loop *loop, struct counters *counters);
 void lag_stop(struct lag *lag);
 

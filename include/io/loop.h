@@ -51,6 +51,9 @@ void timer_stop(struct loop *loop, struct timer *timer);
 
 bool timer_is_started(const struct timer *timer);
 
+/* How many are started now. */
+size_t loop_timers(const struct loop *loop);
+
 /* A call at the end of this turn, embedded in its owner; all zero is one that is not queued. Objects that die inside
  * their own callback are freed this way, and a start call that fails at once reports this way. */
 struct deferred {

@@ -119,6 +119,12 @@ class Gateway:
         assert [outcomes[line["msg"]] for line in found if line.get("msg") in outcomes] == [good], found
         return found
 
+    def last_words(self):
+        """The totals of the process that ended last, as {name: number}."""
+        totals = self.logged("totals")[-1]
+        return {name: int(totals[name]) for name in ("requests", "connections", "upstream_searches", "upstream_answers",
+                                                    "upstream_timeouts")}
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
