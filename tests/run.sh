@@ -99,6 +99,7 @@ pytest_run() {
 suite_e2e() {
     note "== end to end (address and undefined-behaviour sanitizers)"
     build release programs && build check programs && pytest_run "end to end" build/check/nexgate tests/e2e
+    pytest_run "the oracle of the soak" build/nexgate tests/soak/test_oracle.py
     note "== demo"
     if build release programs; then
         if ONCE=1 timeout 300 /usr/bin/python3 tests/demo.py >"$log/out" 2>&1; then
@@ -129,14 +130,22 @@ suite_fuzz() {
 }
 
 suite_soak() {
-    note "== soak (20 s; make soak for longer)"
+    note "== soak (a minute; make soak for longer)"
     build release programs || return
-    if timeout 900 /usr/bin/python3 tests/soak/soak.py --time 20s --seed 1 >"$log/out" 2>&1; then
-        tail -5 "$log/out"
+    pytest_run "the oracle of the soak" build/nexgate tests/soak/test_oracle.py
+    if timeout 1800 /usr/bin/python3 tests/soak/soak.py --time 60s --seed 1 >"$log/out" 2>&1; then
+        grep -E '^(requests|by status|[0-9]+ wrong)' "$log/out"
         count "soak" 1 0
     else
         cut -c1-1000 "$log/out" | tail -100
         count "soak" 0 1
+    fi
+    timeout 1800 /usr/bin/python3 tests/soak/soak.py --time 10s --seed 1 --lie >"$log/out" 2>&1
+    if grep -q '^WRONG [0-9]* x the page of no generation' "$log/out"; then
+        count "soak with a lie, found" 1 0
+    else
+        cut -c1-1000 "$log/out" | tail -100
+        count "soak with a lie, found" 0 1
     fi
 }
 

@@ -4,16 +4,17 @@ Every answer is read, judged and counted; whoever leaves counts what was left un
 
 import collections
 import random
+import re
 import select
 import socket
 import time
 
+from evidence import Evidence
 from oracle import Oracle
 from traffic import Traffic
 
-CONNECTIONS = 12
+CONNECTIONS = 10
 PATIENCE = 120  # seconds without an answer: it hangs
-EVIDENCE_MAX = 20
 PROBLEM = "application/problem+json"
 
 
@@ -21,20 +22,44 @@ class Gone(Exception):
     """The gateway ended the connection."""
 
 
+class Answer:
+    __slots__ = ("status", "fields", "head", "body")
+
+    def __init__(self, head):
+        self.head, self.body = head, b""
+        first, *lines = head.decode("latin-1").split("\r\n")
+        if not first.startswith("HTTP/1.1 ") or not first[9:12].isdigit():
+            raise ValueError(f"no status line: {first!r}")
+        self.status, self.fields = int(first[9:12]), {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            if name.lower() in self.fields:
+                raise ValueError(f"{name} twice")
+            self.fields[name.lower()] = value
+
+    def length(self, method):
+        return 0 if method == "HEAD" or self.status in (204, 304) else int(self.fields["content-length"])
+
+    def is_last(self):
+        return self.fields.get("connection", "").lower() == "close"
+
+
 class Client:
-    def __init__(self, number, gateway, traffic):
+    def __init__(self, number, address, traffic):
         self.gateway = number
-        self.sock = socket.create_connection(gateway, PATIENCE)
+        self.connected = time.monotonic()
+        self.sock = socket.create_connection(address, PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.traffic = traffic
         self.waiting = collections.deque()  # requests without an answer
         self.buffer = bytearray()
         self.rounds = traffic.rng.randint(1, 200)
         self.heard = time.monotonic()
+        self.told_to_close = False
 
     def send(self):
         rng = self.traffic.rng
-        batch = [self.traffic.next() for _ in range(rng.choice((1, 1, 2, 4, 8, 16, 32)))]
+        batch = [self.traffic.next() for _ in range(rng.choice((1, 2, 4, 8, 16, 32)))]
         if rng.random() < 0.004:
             batch.append(self.traffic.malformed())
         self.rounds -= 1
@@ -45,10 +70,10 @@ class Client:
         self.sock.sendall(b"".join(request.wire for request in batch))
 
     def receive(self):
-        """The answers that are there, as (request, status, fields, body)."""
+        """The answers that are there, as (request, answer)."""
         received = self.sock.recv(1 << 20)
         if not received:
-            raise Gone
+            raise Gone("the connection was ended")
         self.heard = time.monotonic()
         self.buffer += received
         at = 0
@@ -56,68 +81,75 @@ class Client:
             end = self.buffer.find(b"\r\n\r\n", at)
             if end < 0:
                 break
-            request = self.waiting[0]
-            status, fields = _head(bytes(self.buffer[at:end]))
-            length = 0 if request.method == "HEAD" or status in (204, 304) else int(fields["content-length"])
+            request, answer = self.waiting[0], Answer(bytes(self.buffer[at:end]))
+            length = answer.length(request.method)
             if len(self.buffer) < end + 4 + length:
                 break
-            body = bytes(self.buffer[end + 4:end + 4 + length])
+            answer.body = bytes(self.buffer[end + 4:end + 4 + length])
             at = end + 4 + length
             self.waiting.popleft()
-            yield request, status, fields, body
+            self.told_to_close = answer.is_last()
+            yield request, answer
         del self.buffer[:at]
         if self.buffer and not self.waiting:
             raise ValueError(f"more than was asked for: {bytes(self.buffer[:100])!r}")
 
 
-def _head(head):
-    first, *lines = head.decode("latin-1").split("\r\n")
-    if not first.startswith("HTTP/1.1 ") or not first[9:12].isdigit():
-        raise ValueError(f"no status line: {first!r}")
-    fields = {}
-    for line in lines:
-        name, _, value = line.partition(": ")
-        if name.lower() in fields:
-            raise ValueError(f"{name} twice")
-        fields[name.lower()] = value
-    return int(first[9:12]), fields
-
-
 class Crowd:
-    """`gateways`: [address]; `stop`: a shared value that ends it; `told`: a shared array with this process's count of answers."""
+    """`gateways`: how many there are; `folder`: for the evidence."""
 
-    def __init__(self, number, gateways, keys, history, stop, told):
-        self.gateways, self.stop, self.told, self.number = gateways, stop, told, number
+    def __init__(self, number, gateways, keys, stage, history, folder):
+        self.stage, self.number = stage, number
         self.oracle = Oracle(history)
         self.traffic = Traffic(random.Random(number), keys, self.oracle)
-        self.answers = [collections.Counter() for _ in gateways]  # by status
-        self.unread = [0 for _ in gateways]
-        self.connections = [0 for _ in gateways]
-        self.wrong, self.wrong_count = [], 0
+        self.evidence = Evidence(folder, f"crowd{number}")
+        self.answers = [collections.Counter() for _ in range(gateways)]  # by status
+        self.unread = [0] * gateways
+        self.connections = [0] * gateways
+        self.drained = 0  # requests that a draining gateway left to be asked again
         self.clients = {}
 
     def run(self):
         """Until told to stop; then everybody waits for the answers to what was asked, and goes. Returns the report."""
         poller = select.poll()
-        while not self.stop.value or self.clients:
-            while len(self.clients) < CONNECTIONS and not self.stop.value:
-                self._come(poller)
-            for descriptor, _ in poller.poll(1000):
+        while not self.stage.stop.value or self.clients:
+            while len(self.clients) < CONNECTIONS and not self._leaving():
+                if not self._come(poller):
+                    break
+            for descriptor, _ in poller.poll(50):
                 self._hear(poller, self.clients[descriptor])
             late = time.monotonic() - PATIENCE
             for client in [client for client in self.clients.values() if client.heard < late]:
-                self._say_wrong(client.waiting[0], client.gateway, "no answer: it hangs")
+                self._say_wrong(client.gateway, "no answer: it hangs", client.waiting[0] if client.waiting else None)
                 self._go(poller, client)
-        return {"answers": self.answers, "unread": self.unread, "connections": self.connections, "wrong": self.wrong,
-                "wrong_count": self.wrong_count, "seen": self.oracle.seen, "judged": len(self.oracle.known)}
+        return {"answers": self.answers, "unread": self.unread, "connections": self.connections, "kinds": self.evidence.kinds,
+                "files": self.evidence.files, "seen": self.oracle.seen, "judged": len(self.oracle.known), "drained": self.drained}
+
+    def _leaving(self):
+        return self.stage.stop.value or self.stage.rest.value
 
     def _come(self, poller):
-        gateway = self.traffic.rng.randrange(len(self.gateways))
-        client = Client(gateway, self.gateways[gateway], self.traffic)
+        gateway = self.traffic.rng.randrange(len(self.answers))
+        address, began = self.stage.address(gateway), time.monotonic()
+        if address is None:
+            return False
+        try:
+            client = Client(gateway, address, self.traffic)
+        except OSError as odd:
+            if self.stage.drained_at(gateway) < began:
+                self._say_wrong(gateway, f"no connection: {odd}")
+            return False
         self.connections[gateway] += 1
         self.clients[client.sock.fileno()] = client
         poller.register(client.sock, select.POLLIN)
-        client.send()
+        self._send(poller, client)
+        return True
+
+    def _send(self, poller, client):
+        try:
+            client.send()
+        except OSError as odd:
+            self._end(poller, client, odd)
 
     def _go(self, poller, client):
         self.unread[client.gateway] += len(client.waiting)
@@ -125,55 +157,73 @@ class Crowd:
         del self.clients[client.sock.fileno()]
         client.sock.close()
 
+    def _end(self, poller, client, odd):
+        """The gateway ended the connection, or broke the protocol."""
+        if self._may_end(client, odd):
+            self.drained += len(client.waiting)
+        else:
+            self._say_wrong(client.gateway, type(odd).__name__, client.waiting[0] if client.waiting else None, None, [str(odd)],
+                            bytes(client.buffer[:10_000]))
+        self._go(poller, client)
+
+    def _may_end(self, client, odd):
+        """A gateway that drains ends connections between two answers: after one that said so, or when it was idle."""
+        drained = self.stage.drained_at(client.gateway)
+        if not isinstance(odd, (Gone, OSError)) or client.buffer or drained < client.connected:
+            return False
+        return client.told_to_close or not client.waiting or client.waiting[0].sent >= drained
+
     def _hear(self, poller, client):
         try:
             answers = list(client.receive())
-            for answer in answers:
-                self._judge(client, *answer)
+            for request, answer in answers:
+                self._judge(client, request, answer)
             if answers and answers[-1][0].closes:
                 return self._expect_end(poller, client)
         except (Gone, OSError, ValueError, KeyError) as odd:
-            self._say_wrong(client.waiting[0] if client.waiting else None, client.gateway, f"{type(odd).__name__}: {odd}")
-            return self._go(poller, client)
+            return self._end(poller, client, odd)
         if client.waiting:
             if self.traffic.rng.random() < 0.0005:
                 self._go(poller, client)  # in the middle of it
-        elif client.rounds <= 0 or self.stop.value:
+        elif client.rounds <= 0 or self._leaving():
             self._go(poller, client)
         else:
-            client.send()
-            if self.traffic.rng.random() < 0.0005:
+            self._send(poller, client)
+            if client.sock.fileno() in self.clients and self.traffic.rng.random() < 0.0005:
                 self._go(poller, client)  # without a look at the answers
         return None
 
     def _expect_end(self, poller, client):
         if client.buffer or client.sock.recv(1) != b"":
-            self._say_wrong(None, client.gateway, "the connection is not ended after what is no request")
+            self._say_wrong(client.gateway, "the connection is not ended after what is no request")
         self._go(poller, client)
 
-    def _judge(self, client, request, status, fields, body):
+    def _judge(self, client, request, answer):
         received = time.monotonic()
+        status, fields = answer.status, answer.fields
         self.answers[client.gateway][status] += 1
-        self.told[self.number] += 1
-        wrong = None
+        self.stage.told[self.number] += 1
+        wrong, why = None, []
         if status not in request.statuses:
             wrong = f"status {status}"
         elif request.target is not None and status in (200, 304):
-            wrong = self.oracle.judge(request, fields, body if status == 200 and request.method != "HEAD" else None, received)
-            if "etag" in fields and request.method == "GET":
+            body = answer.body if status == 200 and request.method != "HEAD" else None
+            wrong = self.oracle.judge(request, fields, body, received)
+            if wrong:
+                why = self.oracle.explain(request, fields, received)
+            elif request.method == "GET":
                 self.traffic.etags[request.target] = fields["etag"]
         elif status >= 400 and request.method != "HEAD" and fields.get("content-type") != PROBLEM:
             wrong = "no problem+json"
         elif status in (429, 503) and "retry-after" not in fields:
             wrong = "no Retry-After"
         if wrong:
-            self._say_wrong(request, client.gateway, wrong, status, fields)
+            self._say_wrong(client.gateway, wrong, request, answer, why)
 
-    def _say_wrong(self, request, gateway, why, status=None, fields=None):
-        self.wrong_count += 1
-        if len(self.wrong) < EVIDENCE_MAX:
-            wire = request.wire.decode("latin-1") if request else ""
-            wire = "\n".join(line for line in wire.split("\r\n") if not line.startswith(("Authorization", "X-API-Key")))
-            shown = {name: (fields or {}).get(name) for name in ("cache-status", "age", "etag")}
-            at = f"sent {request.sent:.3f}, read {time.monotonic():.3f}" if request else ""
-            self.wrong.append(f"gateway {gateway}: {why}\n{wire.strip()}\n{at} status {status} {shown}")
+    def _say_wrong(self, gateway, what, request=None, answer=None, why=(), bytes_left=b""):
+        kind = re.sub(r"\d+", "N", what)[:60]
+        lines = [f"Gateway {gateway}: {what}", *why]
+        if request:
+            lines.append(f"Sent {request.sent:.3f}, target (query, page, size) {request.target}.")
+        wire, head, body = request.wire if request else b"", answer.head if answer else b"", answer.body if answer else bytes_left
+        self.evidence.keep(kind, lines, wire, head, body)

@@ -1,72 +1,35 @@
 # SPDX-License-Identifier: MIT
 """Judges answers: is it the page, byte for byte in each record, of a generation that was current when the answer says it was fetched,
-and may an answer that old be served to this request?
-
-What is shared between the processes: when each generation began to be made and was made (so that it was current at most from the first
-to the second of its successor), and the purges that were confirmed. Seconds of CLOCK_MONOTONIC, which all processes share.
-"""
+and may an answer that old be served to this request?"""
 
 import collections
-import hashlib
-import multiprocessing
 import re
-import time
 
 from envelopes import Envelope
-from world import World
+from stage import ALL
+from world import World, digest
 
 TTL, SWR, SIE = 3, 4, 20  # seconds; the gateways' settings
-CALL_MAX = 10.0  # seconds: the gateways' timeout for a call, and with it between a fetch's start and what Nexudus read for it
+CALL_MAX = 4.0  # seconds: the gateways' timeout for a call, and with it between a fetch's start and what Nexudus read for it
 CLOCKS = 0.25  # by how much ages may be less than they are: they are told by wall clocks in the shared store
-GENERATIONS_MAX, PURGES_MAX = 100_000, 100_000
-ALL = -1  # a purge of everything
+KNOWN_MAX = 300_000
 
 CACHE_STATUS = re.compile(
     r'nexgate(?:; (?P<hit>hit))?(?:; fwd=(?P<fwd>uri-miss|request|stale|miss))?(?:; fwd-status=200)?(?P<stored>; stored)?'
     r'(?P<collapsed>; collapsed)?(?:; ttl=(?P<ttl>-?\d+))?(?:; detail=(?P<detail>"[^"]*"|[a-z-]+))?')
 
 
-class History:
-    """Written by the conductor alone, read by all."""
-
-    def __init__(self):
-        self.began = multiprocessing.RawArray("d", GENERATIONS_MAX)
-        self.made = multiprocessing.RawArray("d", GENERATIONS_MAX)
-        self.generation = multiprocessing.RawValue("q", 0)  # being made, or made
-        self.purges = multiprocessing.RawArray("d", PURGES_MAX * 3)  # question, ordered, answered
-        self.purge_count = multiprocessing.RawValue("q", 0)
-
-    def begin(self, generation):
-        self.began[generation], self.made[generation] = time.monotonic(), float("inf")
-        self.generation.value = generation
-
-    def done(self, generation):
-        self.made[generation] = time.monotonic()
-
-    def purged(self, question, ordered):
-        at = self.purge_count.value
-        self.purges[3 * at:3 * at + 3] = [question, ordered, time.monotonic()]
-        self.purge_count.value = at + 1
-
-    def current(self, generation, start, end):
-        """Whether the generation may have been current at some moment from start to end."""
-        if self.began[generation] > end:
-            return False
-        return generation >= self.generation.value or self.made[generation + 1] >= start
-
-
 class Oracle:
     def __init__(self, history):
         self.history, self.world = history, World()
-        self.known = {}  # (target, digest of the body): the total, and the digest of the page as Nexudus would write it
-        self.found = {}  # the same: the generations with that page, and when that was looked up
-        self.etags = {}  # (target, ETag): digest of the body
+        self.known = {}  # (target, ETag): (TotalItems, digest of the page that Nexudus would write, digest of the body)
         self.purges_read = 0
         self.purges = collections.defaultdict(lambda: collections.deque(maxlen=64))  # question: (answered, ordered)
         self.seen = collections.Counter()
 
     def judge(self, request, head, body, received):
-        """None, or what is wrong with a 200 or 304 to a search. `head` is {name: value}, names in lower case."""
+        """None, or what is wrong with a 200 or 304 to a search. `head` is {name: value}, names in lower case; `body` is None where
+        there is none."""
         self._read_history()
         match = CACHE_STATUS.fullmatch(head.get("cache-status", ""))
         if match is None or not head.get("age", "").isdigit():
@@ -78,13 +41,31 @@ class Oracle:
         generations = self._generations(request, head, body)
         if isinstance(generations, str):
             return generations
-        # Fetched after the first, and read by Nexudus before the second.
-        least = max(request.sent - age - 1 - CLOCKS, self._floor(request))
-        most = min(received, received - age + CALL_MAX)
-        if not any(self.history.current(g, least, most) for g in generations):
-            times = [(g, round(self.history.began[g], 3), round(self.history.made[g + 1], 3)) for g in generations]
-            return f"of no generation that was current from {least:.3f} to {most:.3f}: (generation, from, to) {times}"
-        return None
+        least, most = self._span(request, age, received)
+        if any(self.history.current(g, least, most) for g in generations):
+            return None
+        times = [f"{g} (current from {self.history.began[g]:.3f} to {self.history.until(g):.3f})" for g in generations]
+        return f"the page of generation {', '.join(times)}"
+
+    def explain(self, request, head, received):
+        """What would have been right, for whoever reads the evidence."""
+        age = int(head["age"]) if head.get("age", "").isdigit() else 0
+        least, most = self._span(request, age, received)
+        wanted = [f"Allowed: the page of a generation that was current at some moment from {least:.3f} to {most:.3f}",
+                  f"(sent {request.sent:.3f}, read {received:.3f}, Age {age}, a call takes {CALL_MAX} at most;"
+                  f" nothing that Nexudus read before {self._floor(request):.3f})"]
+        for generation in self.history.currents(least, most):
+            total = self.world.total(request.target[0], generation) if generation in self.world.remembered() else "forgotten"
+            wanted.append(f"  generation {generation}: from {self.history.began[generation]:.3f}"
+                          f" to {self.history.until(generation):.3f}, TotalItems {total}")
+        question, *_ = request.target
+        wanted += [f"  hard purge of {'everything' if of == ALL else 'this query'}: ordered {ordered:.3f}, confirmed {answered:.3f}"
+                   for of in (ALL, question) for answered, ordered in list(self.purges[of])[-3:]]
+        return wanted
+
+    def _span(self, request, age, received):
+        """Fetched after the first moment, and read by Nexudus before the second."""
+        return max(request.sent - age - 1 - CLOCKS, self._floor(request)), min(received, received - age + CALL_MAX)
 
     def _judge_words(self, request, match, age):
         """Whether this request may be answered so."""
@@ -103,44 +84,61 @@ class Oracle:
             return "ttl and Age are more than the lifetime"
         if request.min_fresh and ttl < request.min_fresh:
             return "less fresh than min-fresh"
-        if request.max_age is not None and age > request.max_age and detail is None:
+        if request.max_age is not None and age > request.max_age:
             return "older than max-age"
+        allowed = self._age_allowed(request, detail)
+        return f"older than {allowed} s" if age > allowed else None
+
+    @staticmethod
+    def _age_allowed(request, detail):
         allowed = TTL + (request.max_stale or 0)
-        if detail == "revalidating" or not request.may_refresh:  # served so late too, but nothing is revalidated
+        # Who wants nothing fetched or stored is served as late as others, but does not cause a refresh.
+        if detail == "revalidating" or not request.may_refresh:
             allowed = max(allowed, TTL + SWR)
         if detail and detail != "revalidating":
             allowed = max(allowed, TTL + SIE)
-        return f"older than {allowed} s" if age > allowed else None
+        return allowed
 
     def _generations(self, request, head, body):
         """Those that the page may be of, or what is wrong with it."""
         etag = head.get("etag")
         if not etag:
             return "no ETag"
+        known = self.known.get((request.target, etag))
         if body is None:  # of a 304 or a HEAD
-            known = self.etags.get((request.target, etag))
-            if known is not None:
-                return self._generations_of(request.target, known)
-            return self.world.remembered() if request.method == "HEAD" else "a 304 with an ETag that was never given for it"
-        digest = _digest(body)
-        if self.etags.setdefault((request.target, etag), digest) != digest:
+            if known is None:
+                return self.world.remembered() if request.method == "HEAD" else "a 304 with an ETag that was never given for it"
+            return self._generations_of(request.target, known)
+        if int(head["content-length"]) != len(body):
+            return "Content-Length is another"
+        mark = digest(body)
+        if known is None:
+            known = self._recognise(request.target, mark, body)
+            if isinstance(known, str):
+                return known
+            if len(self.known) >= KNOWN_MAX:
+                self.known.clear()
+            self.known[request.target, etag] = known
+        elif known[2] != mark:
             return "the same ETag for another page"
-        return self._generations_of(request.target, digest) or self._compare(request.target, digest, body)
+        return self._generations_of(request.target, known)
 
-    def _generations_of(self, target, digest):
-        """From what was compared before; None when it was not."""
-        if (target, digest) not in self.known:
-            return None
-        total, theirs = self.known[target, digest]
-        at, found = self.found.get((target, digest), (-1, None))
-        if at != self.world.generation:
-            question, page, size = target
-            found = [generation for generation in self.world.candidates(question, total)
-                     if _digest(self.world.page(question, generation, page, size)) == theirs]
-            self.found[target, digest] = self.world.generation, found
-        return found
+    def _generations_of(self, target, known):
+        total, theirs, _ = known
+        question, page, size = target
+        return [g for g in self.world.candidates(question, total) if self.world.digest(question, g, page, size) == theirs]
 
-    def _compare(self, target, digest, body):
+    def _recognise(self, target, mark, body):
+        """What it is, as `known` has it, or what is wrong with it."""
+        question, page, size = target
+        at = body.rfind(b'"TotalItems":')
+        total = re.match(rb"\d*", body[at + 13:at + 33])[0]
+        for generation in self.world.candidates(question, int(total)) if at >= 0 and total else ():
+            if self.world.digest(question, generation, page, size) == mark:
+                return int(total), mark, mark
+        return self._compare(target, mark, body)  # it may be written in another way
+
+    def _compare(self, target, mark, body):
         try:
             ours = Envelope(body)
             total = ours.member("TotalItems")
@@ -151,8 +149,7 @@ class Oracle:
             bytes_of_theirs = self.world.page(question, generation, page, size)
             theirs = Envelope(bytes_of_theirs)
             if ours.records == theirs.records and dict(ours.others()) == dict(theirs.others()):
-                self.known[target, digest] = total, _digest(bytes_of_theirs)
-                return self._generations_of(target, digest)
+                return total, digest(bytes_of_theirs), mark
         return f"the page of no generation (TotalItems {total})"
 
     def _floor(self, request):
@@ -173,7 +170,3 @@ class Oracle:
             question, ordered, answered = history.purges[3 * self.purges_read:3 * self.purges_read + 3]
             self.purges[int(question)].append((answered, ordered))
             self.purges_read += 1
-
-
-def _digest(body):
-    return hashlib.blake2b(body, digest_size=16).digest()

@@ -7,6 +7,7 @@ from world import QUESTIONS, SIZES
 
 SEARCH = "/api/sys/webhooks"
 FAILURES = {502, 503, 504}  # Nexudus is made to fail all the time; how often they come is told in the summary
+PARETO = 0.9  # few questions are asked often, all of them now and then
 SCOPED = (("WebHook_Business", "102"),)  # what the client "scoped" may search
 
 # Bytes that are no request, each answered 400 and the end of the connection.
@@ -64,12 +65,14 @@ class Traffic:
     def search(self):
         rng = self.rng
         client = rng.choices(("alpha", "beta", "slow", "scoped"), (45, 40, 5, 10))[0]
-        question = int(rng.paretovariate(0.8)) % len(QUESTIONS)
+        question = int(rng.paretovariate(PARETO)) % len(QUESTIONS)
         if client == "scoped" and SCOPED[0] not in QUESTIONS[question]:
             question = next(n for n in range(question, question + len(QUESTIONS)) if SCOPED[0] in QUESTIONS[n % len(QUESTIONS)]) % len(QUESTIONS)
         size = rng.choice(SIZES)
         pages = -(-self.oracle.world.total(question, self.oracle.world.generation) // size)
-        target = question, rng.randint(1, min(pages, 40) + 1), size
+        # Mostly the first pages; now and then any, also the one past the end.
+        page = int(rng.paretovariate(PARETO)) if rng.random() < 0.8 else rng.randint(1, pages + 1)
+        target = question, min(page, pages + 1), size
         statuses = {200} | FAILURES | ({429} if client == "slow" else set())
         method = "HEAD" if rng.random() < 0.02 else "GET"
         fields, directives = "", rng.random()

@@ -6,6 +6,7 @@ Each generation has another total than its neighbours, for every question, so th
 adds a record that matches all questions, until WAVE of them are there and all go at once.
 """
 
+import hashlib
 import pathlib
 import random
 import sys
@@ -27,9 +28,10 @@ FILTERS = (
     (("from_WebHook_ErrorCount", "1"),), (("from_WebHook_ErrorCount", "1"), ("to_WebHook_ErrorCount", "10")),
     (("WebHook_LastError", "timeout"),), (("WebHook_SystemId", "sys-7"),),
 )
-ORDERS = ((), (("orderBy", "UpdatedOn"), ("dir", "1")), (("orderBy", "Name"), ("dir", "0")))
+ORDERS = ((), (("orderBy", "UpdatedOn"), ("dir", "1")), (("orderBy", "Name"), ("dir", "0")), (("orderBy", "CreatedOn"),))
 QUESTIONS = tuple(filters + order for filters in FILTERS for order in ORDERS)
-SIZES = (10, 10, 10, 25, 25, 70, 150, 200, 300)
+SIZES = (10, 10, 10, 10, 25, 25, 70, 150, 300)
+WINDOW = 200  # the gateways' setting
 
 _MARK = {"Active": True, "BusinessId": 102, "ErrorCount": 5, "LastError": "timeout", "SystemId": "sys-7", "Name": "Invoices 7"}
 
@@ -55,12 +57,17 @@ def _mark_id(step):
     return FIRST_ID + ID_STEP * 13 * step + 5
 
 
+def digest(page):
+    return hashlib.blake2b(page, digest_size=16).digest()
+
+
 class World:
     def __init__(self):
         self._entity = next(entity for entity in ENTITIES if entity.name == "webhooks")
         self._records = Records("webhooks", SEED, RECORDS)
         self._by_generation = {0: self._records.all()[1]}
-        self._found = {}
+        self._found = {}  # (question, generation): records
+        self._digests = {}  # generation: {(question, page, size): digest of the page}
         self.generation = 0
 
     def advance(self, generation):
@@ -70,6 +77,7 @@ class World:
             self._by_generation[self.generation] = self._records.all()[1]
             old = self.generation - 2 * WAVE
             if self._by_generation.pop(old, None) is not None:
+                self._digests.pop(old, None)
                 for number in range(len(QUESTIONS)):
                     self._found.pop((number, old), None)
 
@@ -82,6 +90,14 @@ class World:
     def page(self, question, generation, page, size):
         """The bytes of the envelope."""
         return search.to_bytes(search.Page(self._asked(question, page, size), self._matching(question, generation), 1000).members())
+
+    def digest(self, question, generation, page, size):
+        """Of that."""
+        known = self._digests.setdefault(generation, {})
+        target = question, page, size
+        if target not in known:
+            known[target] = digest(self.page(question, generation, page, size))
+        return known[target]
 
     def candidates(self, question, total):
         """The generations that are remembered and have this total."""
