@@ -10,6 +10,7 @@ import secrets
 import pytest
 
 from gateway import ROOT, SEARCH
+from simulator import wait_until
 
 PAGE = ROOT / "docs/operations.md"
 HOUR = 3600
@@ -107,7 +108,7 @@ def house(request, module_workshop):
     return request.param, simulator, module_workshop.gateway(simulator, settings), redis
 
 
-numbers = itertools.count()
+numbers = itertools.count(1)
 
 
 def new_question():
@@ -174,6 +175,8 @@ def test_a_cell(house, fault, column):
     heal(simulator, gateway, redis)
     if age is not None:
         stored = gateway.search(query).body
+        if redis:  # the answer does not wait for it
+            wait_until(lambda: redis("KEYS", f"*{query}#*"), "the window to be in Redis")
         gateway.move_time(age)
         if age:  # the login is done when its turn comes, the kept connection is there
             assert gateway.search(new_question()).status == 200
