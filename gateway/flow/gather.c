@@ -149,15 +149,17 @@ static void note_failure(struct search *search)
         snprintf(search->failure, sizeof(search->failure), "\"stale-if-error: %s\"", search_ask_word(ask->verdict));
 }
 
-/* A stale window that was kept may have grown too old while we waited, or was purged. */
+/* A stale window that was kept may have grown too old for the request or for us while we waited, or was purged. */
 static bool can_fall_back(const struct search *search, size_t index)
 {
     const struct flow *flow = search->flow;
     struct entry *fallback = search->parts[index].fallback;
     if (fallback == NULL)
         return false;
+    int64_t age_us = entry_age(fallback, search->now_us);
     int64_t ttl_us = entry_ttl(fallback, search->options->ttl_us);
-    return entry_age(fallback, search->now_us) < ttl_us + search->options->stale_if_error_us &&
+    return age_us < ttl_us + search->options->stale_if_error_us &&
+           freshness_leaves_stale_to_us(&search->directives, age_us, ttl_us) &&
            purges_spare(memory_purges(flow->parts.memory), fallback);
 }
 

@@ -820,6 +820,31 @@ static void stale_covers_every_failure_of_nexudus(void **state)
     assert_int_equal(ask(house, "poor", "size=5", NULL), 503); /* past the bound */
 }
 
+/* What was young enough for the request when it came may have grown too old while Nexudus was waited for. */
+static void a_failure_is_not_covered_by_what_grew_too_old(void **state)
+{
+    static const int64_t WAITS[] = {1 * CLOCK_SECOND, 4 * CLOCK_SECOND};
+    static const int STATUSES[] = {200, 503};
+    struct house *house = *state;
+    build_flow(house, 0, 3600 * CLOCK_SECOND);
+    for (size_t i = 0; i < sizeof(WAITS) / sizeof(WAITS[0]); i++) {
+        assert_int_equal(ask(house, "free", "size=5", "Cache-Control: no-cache"), 200);
+        clock_move(house->clock, 2 * TTL);
+        house->puppet.hold_searches = true;
+        struct asker *asker = begin(house, "free", "size=5", "Cache-Control: max-age=123");
+        puppet_settle(house->loop);
+        clock_move(house->clock, WAITS[i]);
+        house->puppet.hold_searches = false;
+        for (int again = 0; again < 2; again++)
+            puppet_next_search(&house->puppet, (struct puppet_answer){.status = 503});
+        puppet_release(&house->puppet);
+        puppet_settle(house->loop);
+        assert_int_equal(read_answer(house, asker), STATUSES[i]);
+        house->puppet.search_script.count = 0;
+        clock_move(house->clock, 60 * CLOCK_SECOND);
+    }
+}
+
 static void a_refusal_of_a_query_is_remembered(void **state)
 {
     struct house *house = *state;
@@ -1083,6 +1108,7 @@ int main(void)
         TEST(a_failed_refresh_is_tried_again_later_and_not_at_once),
         TEST(request_directives_win_over_staleness),
         TEST(stale_covers_every_failure_of_nexudus),
+        TEST(a_failure_is_not_covered_by_what_grew_too_old),
         TEST(a_refusal_of_a_query_is_remembered),
         TEST(request_directives_win_over_a_remembered_refusal),
         TEST(a_client_waits_no_longer_than_it_prefers),
