@@ -20,8 +20,9 @@ static const int64_t FIRST_US = 4 * CLOCK_SECOND; /* a lease of a client whose d
 static const int64_t SOON_US = 100 * CLOCK_MILLISECOND;
 static const int64_t SAMPLE_US = 250 * CLOCK_MILLISECOND; /* demand is not measured over less */
 static const int64_t BELIEVED_US = 500 * CLOCK_MILLISECOND;
-static const double WANTED = 1.5; /* of the demand */
-static const double CUSHION = 4;  /* tokens */
+static const int64_t DOUBT_US = 60 * CLOCK_SECOND; /* after an absence of Redis */
+static const double WANTED = 1.5;                  /* of the demand */
+static const double CUSHION = 4;                   /* tokens */
 static const struct rate PACE = {CALLS, CLOCK_SECOND, CALLS_BURST};
 
 static int64_t less(int64_t a, int64_t b)
@@ -268,14 +269,39 @@ static int64_t own_room(const struct lease *lease)
     return more(full_level(lease) / lease->holders, lease->rate.period_us);
 }
 
+/* What this holder begins with alone: its part of what Redis had left and of what came since; but not of what came to
+ * its own lease, which is spent. */
+static int64_t own_start(const struct lease *lease, int64_t now_us)
+{
+    if (!lease->was_told)
+        return own_room(lease);
+    int64_t stop_us = less(more(lease->stop_us, lease->told_us), now_us);
+    int64_t level = level_after(lease->told_left, lease->told_ceiling, lease->told_refill,
+                                slowed(stop_us) - slowed(lease->told_us));
+    level = level_after(level, full_level(lease), lease->rate.count, slowed(now_us) - slowed(stop_us));
+    return less(level / lease->holders, own_room(lease));
+}
+
+/* While Redis counts, only its bucket refills: what that could not pay stays owed, until it would have paid even from
+ * empty had nobody else spent. */
+static void forgive(struct lease *lease, int64_t now_us)
+{
+    int64_t missing = full_level(lease) - lease->told_left + lease->own_spent;
+    if (lease->own_spent > 0 && now_us - lease->told_us > wait_for(missing, lease->rate.count))
+        lease->own_spent = 0;
+}
+
 static int64_t owed(struct lease *lease, int64_t now_us)
 {
-    if (!lease->on_its_own)
-        return 0;
-    lease->own_level =
-        level_after(lease->own_level, own_room(lease), own_share(lease), slowed(now_us) - lease->own_last_us);
-    lease->own_last_us = more(lease->own_last_us, slowed(now_us));
-    return less(more(own_room(lease) - lease->own_level, 0), lease->own_spent);
+    if (lease->on_its_own) {
+        lease->own_level =
+            level_after(lease->own_level, own_room(lease), own_share(lease), slowed(now_us) - lease->own_last_us);
+        lease->own_last_us = more(lease->own_last_us, slowed(now_us));
+        lease->own_spent = less(more(own_room(lease) - lease->own_level, 0), lease->own_spent);
+    } else {
+        forgive(lease, now_us);
+    }
+    return lease->own_spent;
 }
 
 /* What goes on being used, after tokens for those who waited are given back, and what a lease that is over had. */
@@ -336,7 +362,8 @@ static void note_told(struct lease *lease, int64_t now_us, const struct lease_gr
     lease->told_left = grant->left;
     lease->told_ceiling = grant->ceiling;
     lease->told_refill = grant->refill;
-    lease->holders = more(grant->holders, 1);
+    /* After an absence others may not be back yet, and forgotten. */
+    lease->holders = more(grant->holders, now_us < lease->doubt_until_us ? lease->holders : 1);
     lease->away_until_us = 0;
     lease->pause_us = 0;
     lease->ask_at_us = grant->wait_us > 0 && !lease->is_giving ? now_us + grant->wait_us : 0;
@@ -348,11 +375,8 @@ void lease_granted(struct lease *lease, int64_t now_us, const struct lease_grant
     bool is_less = grant->share < lease->share || grant->room < lease->room;
     assert(lease->asking);
     lease->asking = false;
-    if (lease->on_its_own) {
-        lease->own_level += grant->paid;
-        lease->own_spent -= grant->paid;
-        lease->on_its_own = owed(lease, now_us) > 0;
-    }
+    lease->own_spent = more(lease->own_spent - grant->paid, 0);
+    lease->on_its_own = false;
     note_told(lease, now_us, grant);
     put_down(lease, now_us); /* by the old share; the record has had no smaller one since */
     if (!grant->was_alive)
@@ -384,15 +408,15 @@ void lease_failed(struct lease *lease, int64_t now_us)
 bool lease_pay_alone(struct lease *lease, int64_t now_us, bool is_slow, int64_t *retry_us)
 {
     int64_t period_us = lease->rate.period_us;
+    lease->doubt_until_us = now_us + DOUBT_US;
     if (!lease->on_its_own) {
-        lease->on_its_own = true;
-        lease->own_spent = 0;
+        lease->own_level = more(own_start(lease, now_us) - owed(lease, now_us), 0);
         lease->own_last_us = slowed(now_us);
-        lease->own_level = less(most_possible(lease, now_us) / lease->holders, own_room(lease));
+        lease->on_its_own = true;
         if (is_slow && !lease->was_told)
             lease->own_level = more(lease->own_level / 8, period_us);
     }
-    owed(lease, now_us);
+    owed(lease, now_us); /* which refills */
     if (lease->own_level < period_us) {
         *retry_us = wait_for(period_us - lease->own_level, own_share(lease));
         return false;
@@ -422,6 +446,7 @@ void lease_look(const struct lease *lease, int64_t now_us, int64_t *left, int64_
         int64_t stop_us = less(more(copy.stop_us, copy.told_us), now_us);
         level = level_after(copy.told_left, copy.told_ceiling, copy.told_refill, stop_us - copy.told_us);
         level = level_after(level, full - others, copy.rate.count, now_us - stop_us);
+        level = more(level - owed(&copy, now_us), 0);
         level += is_alive(&copy, now_us) ? level_at(&copy, now_us) : 0;
         level += now_us < copy.rush_stop_us ? copy.rush * copy.rate.period_us : 0;
     }

@@ -54,7 +54,8 @@ struct lease {
     int64_t told_us, told_left, told_ceiling, told_refill, holders;
 
     bool on_its_own;                           /* spends its part of the limit without Redis */
-    int64_t own_level, own_last_us, own_spent; /* own_spent: and Redis was not told */
+    int64_t own_level, own_last_us, own_spent; /* own_spent: and Redis was not paid */
+    int64_t doubt_until_us;                    /* Redis may not know of all holders */
 };
 
 enum lease_answer {
