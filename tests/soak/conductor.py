@@ -248,17 +248,24 @@ class Conductor:
         self.stage.rest.value = 0
 
     def _fill(self, number):
-        """All there is, which is more than fits."""
+        """Asks for all there is, which is more than fits; again where a breaker or a pause was not over yet."""
         gateway, before = self.gateways[number], self.gateways[number].metrics()["nexgate_store_evictions_total"]
         with gateway.connect() as connection:
             self.connections[number] += 1
-            for question in QUESTIONS:
-                query = urllib.parse.urlencode(question + (("size", str(WINDOW)),))
-                targets = [f"{SEARCH}?{query}&page={page}" for page in range(1, RECORDS // WINDOW + 1)]
-                for answer in connection.pipeline(targets, gateway.fields()):
-                    self.asked[number][answer.status] += 1
+
+            def is_full():
+                self._ask_all(number, connection)
+                return gateway.metrics()["nexgate_store_evictions_total"] > before
+
+            self.expect(is_full, f"gateway {number}: its store to be full")
         self.expect(lambda: is_idle(gateway), f"gateway {number}: nothing to be under way")
-        self.check(gateway.metrics()["nexgate_store_evictions_total"] > before, f"gateway {number}: all there is does not fill its store")
+
+    def _ask_all(self, number, connection):
+        for question in QUESTIONS:
+            query = urllib.parse.urlencode(question + (("size", str(WINDOW)),))
+            targets = [f"{SEARCH}?{query}&page={page}" for page in range(1, RECORDS // WINDOW + 1)]
+            for answer in connection.pipeline(targets, self.gateways[number].fields()):
+                self.asked[number][answer.status] += 1
 
     def measure(self, number):
         """{name: number} of what a gateway holds."""

@@ -3,6 +3,7 @@
 
 import collections
 import re
+import statistics
 import urllib.parse
 
 from conductor import MEMORY
@@ -90,11 +91,11 @@ def _check_memory(conductor):
 
 
 def growth(rests):
-    """What was resident for a full store when it was warm, from a third of the rests on, and at the end, in the last third: the least of
+    """What was resident for a full store when it was warm, from a third of the rests on, and at the end, in the last third: the median of
     each. What was freed and is kept for what comes next comes on top and goes again; what leaks stays."""
     full = [rest["resident"] - rest["store"] + MEMORY for rest in rests]
     third = max(len(full) // 3, 1)
-    return min(full[-2 * third:-third] or full), min(full[-third:])
+    return statistics.median_low(full[-2 * third:-third] or full), statistics.median_low(full[-third:])
 
 
 def _check_answers(conductor):
