@@ -7,16 +7,13 @@
 
 enum { OWN_PAGES_MIN = 32 * 1024 }; /* bytes of a body: with less too much of the last page is lost */
 
-/* Moves the body to where it takes no more than it needs. */
-static void settle_body(struct entry *entry)
+void entry_settle(struct entry *entry)
 {
     struct buf *body = &entry->body;
     char *pages = body->length >= OWN_PAGES_MIN ? mem_try_map(body->length) : NULL;
-    if (pages == NULL) {
-        buf_fit(body);
-        entry->bytes += malloc_usable_size(body->bytes);
+    if (pages == NULL)
         return;
-    }
+    entry->bytes -= malloc_usable_size(body->bytes);
     memcpy(pages, body->bytes, body->length);
     mem_free(body->bytes);
     body->bytes = pages;
@@ -48,14 +45,14 @@ struct entry *entry_new(struct slice key, struct buf *body, struct envelope *env
     entry->key = slice_make(key_bytes, key.length);
     buf_init(&entry->body, body->max);
     buf_take(&entry->body, body);
+    buf_fit(&entry->body);
     entry->has_pages = false;
     entry->envelope = *envelope;
     *envelope = (struct envelope){.records = NULL};
     entry->fetched_us = fetched_us;
     entry->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
-    entry->bytes = malloc_usable_size(entry) + malloc_usable_size(entry->envelope.members) +
-                   malloc_usable_size(entry->envelope.records);
-    settle_body(entry);
+    entry->bytes = malloc_usable_size(entry) + malloc_usable_size(entry->body.bytes) +
+                   malloc_usable_size(entry->envelope.members) + malloc_usable_size(entry->envelope.records);
     entry->mark = 0;
     entry->purge_number = 0;
     entry->foreign = false;

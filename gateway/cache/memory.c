@@ -271,6 +271,12 @@ static bool put(struct memory *memory, struct entry *entry, const uint64_t *mome
     return stored;
 }
 
+void memory_prepare(const struct memory *memory, struct entry *entry)
+{
+    if (entry->bytes <= memory->shards[0].bytes_max)
+        entry_settle(entry);
+}
+
 bool memory_put(struct memory *memory, struct entry *entry)
 {
     return put(memory, entry, NULL);

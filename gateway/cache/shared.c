@@ -172,6 +172,7 @@ static struct entry *make_entry(struct shared *shared, const struct shared_query
     entry->mark = facts.mark;
     entry->purge_number = facts.purge_number;
     entry->foreign = true;
+    memory_prepare(shared->options.memory, entry);
     atomic_store_explicit(&entry->link, query->link, memory_order_relaxed);
     if (purges_spare(memory_purges(shared->options.memory), entry))
         return entry;

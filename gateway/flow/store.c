@@ -10,6 +10,8 @@ static struct entry *make_entry(struct memory *memory, struct fetched *fetched)
     struct entry *entry = entry_new(fetched->key, fetched->body, fetched->envelope, fetched->started_us);
     if (entry == NULL)
         return NULL;
+    if (fetched->store)
+        memory_prepare(memory, entry);
     entry->purge_number = purges_known_at(memory_purges(memory), fetched->started_us);
     atomic_store_explicit(&entry->link, memory_link(memory), memory_order_relaxed);
     return entry;

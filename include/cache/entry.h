@@ -33,6 +33,10 @@ struct entry {
  * NULL when memory is out (both are freed then). */
 struct entry *entry_new(struct slice key, struct buf *body, struct envelope *envelope, int64_t fetched_us) MUST_CHECK;
 
+/* Moves a long body to pages of its own, where what lives long leaves no holes in the heap. Only before it is shared;
+ * where there are no pages it stays. */
+void entry_settle(struct entry *entry);
+
 struct entry *entry_ref(struct entry *entry); /* returns it */
 void entry_unref(struct entry *entry);        /* NULL is fine; the last one frees: an entry has no callbacks */
 

@@ -33,6 +33,9 @@ struct entry *memory_get(struct memory *memory, struct slice key);
  */
 struct entry *memory_peek(struct memory *memory, struct slice key);
 
+/* Before the entry is shared: makes it fit to be stored for long, where this memory could. */
+void memory_prepare(const struct memory *memory, struct entry *entry);
+
 /* Stores the entry (takes a reference of its own), replacing one under the same key unless that was fetched later or is
  * the same. False when it was not stored: larger than a shard, purged, or older than what is there. */
 bool memory_put(struct memory *memory, struct entry *entry);

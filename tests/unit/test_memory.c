@@ -54,6 +54,7 @@ static void a_long_body_is_whole_and_counted(void **state)
     (void)state;
     for (size_t size = 30000; size < 140000; size += 9999) {
         struct entry *entry = make_entry(1, size, 0);
+        entry_settle(entry);
         assert_int_equal(entry->body.length, size);
         for (size_t i = 0; i < size; i++)
             assert_int_equal(entry->body.bytes[i], 'x');
@@ -74,7 +75,8 @@ static void own_pages_have_a_limit(void **state)
     }
     assert_true(count == MEM_MAPS_MAX || count == 0); /* none: the sanitizer watches */
     assert_null(mem_try_map(5000));
-    struct entry *entry = make_entry(1, 100000, 0); /* has the heap */
+    struct entry *entry = make_entry(1, 100000, 0);
+    entry_settle(entry); /* stays in the heap */
     entry_unref(entry);
     for (size_t i = 0; i < count; i++)
         mem_unmap(pages[i], 5000);
