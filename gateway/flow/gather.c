@@ -170,6 +170,7 @@ static void fall_back(struct search *search, size_t index)
     entry_unref(part->entry);
     part->entry = entry_ref(part->fallback);
     part->reason = FORWARD_NONE;
+    part->is_bridged = true;
     snprintf(part->detail, sizeof(part->detail), "%s", search->failure);
 }
 
@@ -266,6 +267,7 @@ static enum step_result settle(struct search *search)
     if (part->reason == FORWARD_NONE)
         part->reason = FORWARD_STALE;
     part->detail[0] = '\0';
+    part->is_bridged = false;
     return ask_for(search, older, true, search->now_us);
 }
 
@@ -377,7 +379,7 @@ static enum step_result fill_part(struct search *search, size_t index)
 {
     const struct flow *flow = search->flow;
     struct search_part *part = &search->parts[index];
-    part->collapsed = part->stored = false;
+    part->collapsed = part->stored = part->is_bridged = false;
     part->detail[0] = '\0';
     part->reason = FORWARD_URI_MISS;
     key_make(&part->key, search->options->key_prefix, search->schema, search->query.canonical,

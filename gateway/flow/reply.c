@@ -192,9 +192,10 @@ struct provenance {
     const struct search_part *forwarded; /* the first part that was not a hit; NULL: a hit */
     bool collapsed, stored;
     int64_t age_us;
-    int64_t left;       /* seconds of the ttl, of the part that has least; below 0 when it is long stale */
-    bool stale;         /* one of the parts is past its ttl */
-    const char *detail; /* why something stale is served; NULL: nothing is, or the request asked for it */
+    int64_t left; /* seconds of the ttl, of the part that has least; below 0 when it is long stale */
+    bool stale;   /* one of the parts is past its ttl */
+    const char
+        *detail; /* why something stale is served, a failure first; NULL: nothing is, or the request asked for it */
 };
 
 static void trace(const struct search *search, struct provenance *provenance)
@@ -210,7 +211,7 @@ static void trace(const struct search *search, struct provenance *provenance)
         if (left < provenance->left)
             provenance->left = left;
         provenance->stale |= age_us >= ttl_us;
-        if (part->detail[0] != '\0')
+        if (part->detail[0] != '\0' && (provenance->detail == NULL || part->is_bridged))
             provenance->detail = part->detail;
         if (part->reason == FORWARD_NONE)
             continue;

@@ -17,6 +17,7 @@ struct search_part {
     enum forward_reason reason;
     bool collapsed, stored;         /* of the forward */
     char detail[SEARCH_DETAIL_MAX]; /* why something stale is served; "" when nothing is */
+    bool is_bridged;                /* because a fetch failed */
 };
 
 #endif

@@ -407,6 +407,29 @@ static void a_page_that_cannot_be_renewed_as_a_whole_stays_as_it_was(void **stat
     assert_int_equal(read_answer(house, ask_while_it_changes(house, late, 2)), 503); /* past the bound */
 }
 
+/* One window is refreshed behind the request's back, the other could not be fetched and is older than that would allow:
+ * the failure is what the answer tells. */
+static void a_failure_is_told_before_a_refresh(void **state)
+{
+    struct house *house = *state;
+    build_flow(house, 100 * CLOCK_SECOND, 3600 * CLOCK_SECOND);
+    house->puppet.total_items = 46;
+    assert_int_equal(ask(house, "free", "size=15&page=1", NULL), 200);
+    clock_move(house->clock, 90 * CLOCK_SECOND);
+    assert_int_equal(ask(house, "free", "size=5&page=6", NULL), 200);
+    clock_move(house->clock, 80 * CLOCK_SECOND);
+    for (int i = 0; i < 6; i++)
+        puppet_next_search(&house->puppet, (struct puppet_answer){.status = 500});
+    struct asker *asker = begin(house, "free", "size=15&page=2", NULL);
+    for (int step = 0; step < 300 && asker->answers == 0; step++) {
+        puppet_settle(house->loop);
+        clock_move(house->clock, 10 * CLOCK_MILLISECOND);
+    }
+    assert_int_equal(read_answer(house, asker), 200);
+    expect(house, "Age: 170\r\n");
+    expect(house, "hit; ttl=-110; detail=\"stale-if-error: 500\"");
+}
+
 static void a_cap_is_learnt_and_answered(void **state)
 {
     struct house *house = *state;
@@ -1086,6 +1109,7 @@ int main(void)
         TEST(the_older_of_two_disagreeing_windows_is_fetched_again),
         TEST(a_set_that_will_not_hold_still_is_asked_as_one_page),
         TEST(a_page_that_cannot_be_renewed_as_a_whole_stays_as_it_was),
+        TEST(a_failure_is_told_before_a_refresh),
         TEST(a_cap_is_learnt_and_answered),
         TEST(a_small_page_that_holds_all_teaches_no_cap),
         TEST(only_if_cached_never_asks_not_even_to_settle),
