@@ -25,6 +25,16 @@ static int digit_value(char c)
     return -1;
 }
 
+bool codec_is_lower_hex(struct slice text)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.at[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+            return false;
+    }
+    return true;
+}
+
 bool codec_unhex(struct slice text, uint8_t *bytes, size_t count)
 {
     if (text.length != 2 * count)

@@ -2,24 +2,16 @@
 /* Messages to bytes and back. Must not know what becomes of them. */
 #include "cache/coherence_message.h"
 
+#include "base/codec.h"
 #include "base/units.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 enum { MARK_DIGITS = 16, SCORE_MAX = 32 };
 
 /* Names and numbers. */
-
-static bool is_hex(struct slice text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-    }
-    return true;
-}
 
 bool coherence_is_id(struct slice text)
 {
@@ -30,7 +22,7 @@ bool coherence_is_id(struct slice text)
             return false;
     }
     const char *digits = text.at + text.length - MARK_DIGITS;
-    return digits[-1] == '#' && is_hex(slice_make(digits, MARK_DIGITS));
+    return digits[-1] == '#' && codec_is_lower_hex(slice_make(digits, MARK_DIGITS));
 }
 
 bool coherence_number(struct slice text, int64_t *number)
@@ -59,11 +51,10 @@ bool coherence_score(struct slice text, int64_t *number)
 
 static bool read_mark(struct slice text, uint64_t *mark)
 {
-    if (text.length != MARK_DIGITS || !is_hex(text))
+    uint64_t big_endian;
+    if (!codec_is_lower_hex(text) || !codec_unhex(text, (uint8_t *)&big_endian, sizeof(big_endian)))
         return false;
-    *mark = 0;
-    for (size_t i = 0; i < MARK_DIGITS; i++)
-        *mark = *mark << 4 | (uint64_t)(text.at[i] <= '9' ? text.at[i] - '0' : text.at[i] - 'a' + 10);
+    *mark = be64toh(big_endian);
     return true;
 }
 

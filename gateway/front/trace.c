@@ -3,17 +3,9 @@
  * not ours to judge. */
 #include "front/trace.h"
 
-enum { VERSION_LENGTH = 2, FLAGS_LENGTH = 2 };
+#include "base/codec.h"
 
-static bool is_hex(struct slice text)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char c = text.at[i];
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
-            return false;
-    }
-    return true;
-}
+enum { VERSION_LENGTH = 2, FLAGS_LENGTH = 2 };
 
 static bool is_zero(struct slice digits)
 {
@@ -32,7 +24,7 @@ static bool take(struct slice *rest, size_t length, bool is_first, struct slice 
         return false;
     *part = slice_make(rest->at + dash, length);
     *rest = slice_make(rest->at + dash + length, rest->length - dash - length);
-    return is_hex(*part);
+    return codec_is_lower_hex(*part);
 }
 
 bool trace_read(struct slice field, struct trace *trace)

@@ -2,6 +2,7 @@
 /* The words of the fleet. News as text: version, verdict, stored, status, retry, cap, why. */
 #include "upstream/fleet_message.h"
 
+#include "base/codec.h"
 #include "base/units.h"
 
 #include <assert.h>
@@ -16,12 +17,7 @@ static bool take_number(struct slice *rest, int64_t ceiling, int64_t *number)
 
 bool fleet_mark_is_good(struct slice mark)
 {
-    for (size_t i = 0; i < mark.length; i++) {
-        char c = mark.at[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-            return false;
-    }
-    return mark.length == FLEET_MARK_BYTES;
+    return mark.length == FLEET_MARK_BYTES && codec_is_lower_hex(mark);
 }
 
 static bool read_flight(struct slice rest, struct fleet_message *message)

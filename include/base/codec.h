@@ -10,6 +10,9 @@ void codec_hex(struct buf *out, const uint8_t *bytes, size_t count); /* lower ca
 /* Exactly `count` bytes from 2 x count digits of either case. */
 bool codec_unhex(struct slice text, uint8_t *bytes, size_t count) MUST_CHECK;
 
+/* Whether all of it is digits as codec_hex writes them; of nothing, too. */
+bool codec_is_lower_hex(struct slice text) MUST_CHECK;
+
 void codec_base64url(struct buf *out, const uint8_t *bytes, size_t count); /* no padding (RFC 4648 section 5) */
 
 /* RFC 4648 section 4 with padding, no blanks, no stray bits; appends to `out`. */

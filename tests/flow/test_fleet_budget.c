@@ -267,6 +267,13 @@ static void a_probe_that_dies_is_followed_by_another(void **state)
     assert_int_equal(next->ask.verdict, ASK_OK);
 }
 
+/* For all four, or back again. */
+static void set_redis_away(bool is_away)
+{
+    for (size_t i = 0; i < 4; i++)
+        street.houses[i].redis.is_away = is_away;
+}
+
 /* Each keeps to its share, and nothing starts before the slots of the others have left the interval. */
 static void without_redis_each_keeps_to_its_share(void **state)
 {
@@ -275,8 +282,7 @@ static void without_redis_each_keeps_to_its_share(void **state)
     size_t from = street.nexudus.searches;
     for (int i = 0; i < 40; i++)
         ask_new(&street.houses[i % 4]);
-    for (size_t i = 0; i < 4; i++)
-        street.houses[i].redis.is_away = true;
+    set_redis_away(true);
     move_until_searched(from + 40, CLOCK_MILLISECOND, 4900);
     assert_in_range(most_in_an_interval(from), 1, BUDGET);
 }
@@ -286,13 +292,11 @@ static void when_redis_is_back_the_budget_is_shared_again(void **state)
     (void)state;
     warm_up();
     size_t from = street.nexudus.searches;
-    for (size_t i = 0; i < 4; i++)
-        street.houses[i].redis.is_away = true;
+    set_redis_away(true);
     for (int i = 0; i < 80; i++)
         ask_new(&street.houses[i % 4]);
     move_until_searched(from + 20, CLOCK_MILLISECOND, 4000);
-    for (size_t i = 0; i < 4; i++)
-        street.houses[i].redis.is_away = false;
+    set_redis_away(false);
     move_until_searched(from + 80, CLOCK_MILLISECOND, 4000);
     assert_in_range(most_in_an_interval(from), 1, BUDGET);
     assert_int_equal(street_logged(&street, "the upstream budget is shared again"), 4);
@@ -304,13 +308,11 @@ static void a_pardon_does_not_lift_the_guard_of_a_return(void **state)
     (void)state;
     warm_up();
     size_t from = street.nexudus.searches;
-    for (size_t i = 0; i < 4; i++)
-        street.houses[i].redis.is_away = true;
+    set_redis_away(true);
     for (int i = 0; i < 120; i++)
         ask_new(&street.houses[i % 4]);
     move_until_searched(from + 20, CLOCK_MILLISECOND, 4000);
-    for (size_t i = 0; i < 4; i++)
-        street.houses[i].redis.is_away = false;
+    set_redis_away(false);
     for (int i = 0; i < 2000; i++) {
         street_redis(&street, "PUBLISH", "t:fleet", "B0", NULL);
         street_move(&street, CLOCK_MILLISECOND);

@@ -89,6 +89,16 @@ static void base32_takes_what_authenticators_print(void **state)
 }
 
 /* Each letter has its value: the whole alphabets, and the bytes they spell. */
+static void lower_hex_is_what_codec_hex_writes(void **state)
+{
+    (void)state;
+    assert_true(codec_is_lower_hex(slice_of("0123456789abcdef")));
+    assert_true(codec_is_lower_hex(slice_make(NULL, 0)));
+    static const char *const OTHERS[] = {"0A", "0g", "/0", ":0", "`a", "0 "};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        assert_false(codec_is_lower_hex(slice_of(OTHERS[i])));
+}
+
 static void alphabets_are_complete(void **state)
 {
     (void)state;
@@ -315,6 +325,7 @@ int main(void)
         cmocka_unit_test(base64_is_strict),
         cmocka_unit_test(base64url_is_the_rfcs),
         cmocka_unit_test(base32_takes_what_authenticators_print),
+        cmocka_unit_test(lower_hex_is_what_codec_hex_writes),
         cmocka_unit_test(alphabets_are_complete),
         cmocka_unit_test(only_unreserved_bytes_are_kept),
         cmocka_unit_test(percent_decoding_refuses_half_escapes),
