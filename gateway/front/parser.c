@@ -113,8 +113,8 @@ static enum step end_target(struct parser *parser, const struct head *head)
     if (slice_is(method, "CONNECT"))
         return refuse(parser, 400, "this gateway opens no tunnels");
     const char *why = NULL;
-    enum target_form form =
-        target_split(slice_make(head->at + parser->mark, path_end - parser->mark), &request->path, &why);
+    struct slice before_query = slice_make(head->at + parser->mark, path_end - parser->mark);
+    enum target_form form = target_split(before_query, &request->host, &request->path, &why);
     if (form == TARGET_BAD)
         return refuse(parser, 400, why);
     if (form == TARGET_ASTERISK && (parser->query_at > 0 || !slice_is(method, "OPTIONS")))

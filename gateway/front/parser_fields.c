@@ -99,7 +99,7 @@ static bool take_known(struct parser *parser, size_t field, struct slice value, 
     parser->seen |= bit;
     if (FIELDS[field].kept != NOT_KEPT && again)
         parser->repeated |= bit;
-    else if (FIELDS[field].kept != NOT_KEPT)
+    else if (FIELDS[field].kept != NOT_KEPT && kept_in(request, field)->at == NULL) /* a target has said the host */
         *kept_in(request, field) = value;
     return FIELDS[field].read == NULL || FIELDS[field].read(parser, value, limits);
 }

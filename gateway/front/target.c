@@ -75,7 +75,7 @@ static bool skip_scheme(struct slice *target)
     return false;
 }
 
-enum target_form target_split(struct slice target, struct slice *path, const char **why)
+enum target_form target_split(struct slice target, struct slice *authority, struct slice *path, const char **why)
 {
     static const struct slice ROOT = SLICE("/");
     if (target.length > 0 && target.at[0] == '/') {
@@ -91,11 +91,11 @@ enum target_form target_split(struct slice target, struct slice *path, const cha
         return TARGET_BAD;
     }
     const char *slash = target.length > 0 ? memchr(target.at, '/', target.length) : NULL;
-    size_t authority = slash != NULL ? (size_t)(slash - target.at) : target.length;
-    if (!target_is_authority(slice_make(target.at, authority))) {
+    *authority = slice_make(target.at, slash != NULL ? (size_t)(slash - target.at) : target.length);
+    if (!target_is_authority(*authority)) {
         *why = "the request target names no valid host and port";
         return TARGET_BAD;
     }
-    *path = slash != NULL ? slice_make(slash, target.length - authority) : ROOT;
+    *path = slash != NULL ? slice_make(slash, target.length - authority->length) : ROOT;
     return TARGET_ABSOLUTE;
 }

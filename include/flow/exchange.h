@@ -23,7 +23,7 @@ struct request {
     struct slice method_text;
     struct slice path;  /* as it came, not decoded */
     struct slice query; /* without '?'; at == NULL when there is no '?' */
-    struct slice host;  /* the field's: the authority of an absolute target is not looked at */
+    struct slice host;  /* the authority of an absolute target, else the field's (RFC 9112 section 3.2.2) */
     struct slice authorization, api_key;
     struct slice origin, fetch_site; /* what a browser says of the page that asks: Origin, Sec-Fetch-Site */
     struct slice cache_control, pragma;

@@ -216,6 +216,31 @@ static void test_keeps_what_handlers_want(void **state)
     }
 }
 
+/* RFC 9112 section 3.2.2. */
+static void test_an_absolute_target_says_which_host_is_meant(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *host;
+    } ROWS[] = {
+        {"GET http://a:80/p HTTP/1.1\r\nHost: b\r\n\r\n", "a:80"},
+        {"GET HTTPS://[::1]/p?q HTTP/1.1\r\nX: y\r\nHost:\r\n\r\n", "[::1]"},
+        {"GET http://a?q HTTP/1.0\r\n\r\n", "a"},
+        {"GET /http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", "b"},
+    };
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        for (size_t piece = 1; piece <= strlen(ROWS[i].head); piece++) {
+            struct parsed parsed = parse(ROWS[i].head, piece);
+            assert_int_equal(parsed.verdict, PARSER_HEAD);
+            assert_slice(parsed.request.host, ROWS[i].host);
+        }
+    }
+    /* It is no excuse for a field that is missing, bad, or there twice. */
+    assert_int_equal(parse("GET http://a/ HTTP/1.1\r\n\r\n", 1000).parser.status, 400);
+    assert_int_equal(parse("GET http://a/ HTTP/1.1\r\nHost: b c\r\n\r\n", 1000).parser.status, 400);
+    assert_int_equal(parse("GET http://a/ HTTP/1.1\r\nHost: b\r\nHost: b\r\n\r\n", 1000).parser.status, 400);
+}
+
 static void test_absent_is_null_and_empty_is_not(void **state)
 {
     (void)state;
@@ -533,6 +558,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_keeps_what_handlers_want),
+        cmocka_unit_test(test_an_absolute_target_says_which_host_is_meant),
         cmocka_unit_test(test_absent_is_null_and_empty_is_not),
         cmocka_unit_test(test_joins_lists),
         cmocka_unit_test(test_targets),
