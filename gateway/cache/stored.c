@@ -274,7 +274,7 @@ static bool read_members(struct reading *reading, struct envelope *envelope, str
             *records = member;
         envelope->member_count = i + 1;
     }
-    return *records != NULL && seen[ENVELOPE_TOTAL_ITEMS];
+    return *records != NULL && seen[ENVELOPE_TOTAL_ITEMS] && envelope_text_bytes(envelope) <= ENVELOPE_TEXT_MAX;
 }
 
 /* Every record is an object, behind the one before it, inside the array. */

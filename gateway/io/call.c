@@ -55,9 +55,11 @@ static int64_t read_retry_after(struct slice value, int64_t wall_us)
         return -1;
     memcpy(date, value.at, value.length);
     date[value.length] = '\0';
-    if (date[0] >= '0' && date[0] <= '9') {
+    if (strspn(date, "0123456789") == value.length) {
         if (!units_integer(value, &seconds))
-            return -1;
+            seconds = CALL_RETRY_AFTER_MAX_SECONDS; /* more than can be counted */
+    } else if (date[0] >= '0' && date[0] <= '9') {
+        return -1;
     } else {
         time_t then = curl_getdate(date, NULL);
         if (then < 0)
@@ -94,6 +96,8 @@ static size_t on_header(char *bytes, size_t one, size_t count, void *context)
         call->fetch->content_type[0] = '\0';
         call->fetch->retry_after_us = -1;
         call->head_is_whole = false;
+    } else if (call->head_is_whole) {
+        return one * count; /* a trailer: no field of the head (RFC 9110 section 6.5.1) */
     } else if (line.length == 0) {
         call->head_is_whole = true;
     } else if (take_field(line, "Content-Type:", &value)) {

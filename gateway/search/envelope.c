@@ -249,7 +249,7 @@ static bool read_root(struct reading *reading, struct slice body)
     return json_scan_at_end(scan) || complain_of_syntax(reading);
 }
 
-/* What must be there for a page to be cut. */
+/* What must be there for a page to be cut, and no more. */
 static bool has_required(const struct reading *reading)
 {
     const bool *made = reading->claims.made;
@@ -261,6 +261,8 @@ static bool has_required(const struct reading *reading)
         return complain(reading, "The page's number is missing.");
     if (!made[ENVELOPE_CURRENT_PAGE_SIZE] && !made[ENVELOPE_PAGE_SIZE])
         return complain(reading, "The page's size is missing.");
+    if (envelope_text_bytes(reading->out) > ENVELOPE_TEXT_MAX)
+        return complain(reading, "The members beside the records are too long.");
     return true;
 }
 
@@ -381,6 +383,17 @@ enum envelope_verdict envelope_read(struct slice body, struct window window, str
     else
         envelope_free(out);
     return verdict;
+}
+
+size_t envelope_text_bytes(const struct envelope *envelope)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < envelope->member_count; i++) {
+        const struct envelope_member *member = &envelope->members[i];
+        if (member->field != ENVELOPE_RECORDS)
+            bytes += (size_t)member->name_length + member->value_length;
+    }
+    return bytes;
 }
 
 void envelope_free(struct envelope *envelope)

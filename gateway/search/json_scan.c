@@ -33,7 +33,7 @@ bool json_scan_init(struct json_scan *scan, struct slice text)
 {
     const char *start = text.length > 0 ? text.at : "";
     *scan = (struct json_scan){.start = start, .at = start, .end = start + text.length};
-    return codec_is_utf8(text) || fail(scan, "bytes that are not UTF-8");
+    return codec_is_utf8(text) || fail(scan, "text in UTF-8");
 }
 
 bool json_scan_take(struct json_scan *scan, char c)

@@ -139,8 +139,7 @@ static void after_outage(struct flight *flight, struct nexudus_answer *answer)
     }
     counters_add(flight->fetcher->counters, METRIC_UPSTREAM_RETRIES, 1);
     flight->retried = true;
-    if (flight->fetch.outcome != FETCH_ANSWERED)
-        flight->fetch.fresh_connection = true; /* the other kept ones may be as dead */
+    flight->fetch.fresh_connection = true; /* the kept ones may be as dead, and who has failed often hangs up, too */
     flight->started_us = CLOCK_NEVER;
     route_line_up(flight);
 }

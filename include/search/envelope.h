@@ -12,6 +12,7 @@ enum {
     ENVELOPE_MEMBERS_MAX = 64, /* members of the envelope itself */
     ENVELOPE_RECORDS_MAX = 1000,
     ENVELOPE_BODY_MAX = 16 * 1024 * 1024, /* bytes */
+    ENVELOPE_TEXT_MAX = 128 * 1024,       /* bytes of all members but Records: each page carries them */
     ENVELOPE_WHY_MAX = 200
 };
 
@@ -75,6 +76,9 @@ enum envelope_verdict envelope_read(struct slice body, struct window window, str
                                     struct envelope *out, int64_t *cap, char why[ENVELOPE_WHY_MAX]) MUST_CHECK;
 
 void envelope_free(struct envelope *envelope);
+
+/* Bytes of all members but Records, names and values. */
+size_t envelope_text_bytes(const struct envelope *envelope);
 
 /* The envelope's member name for a field ("Records"); for ENVELOPE_UNKNOWN an empty slice. */
 struct slice envelope_field_name(enum envelope_field field);

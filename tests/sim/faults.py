@@ -19,6 +19,8 @@ An action may hold several of these:
     drip      [bytes, seconds] for each piece of the body
     drop      true: the connection breaks without an answer
     gzip, chunked      true: the answer is sent so
+    raw       these bytes, as Latin-1, are sent instead of any answer, and the connection ends, unless
+    stays     true: it is used on
 """
 
 import threading
@@ -128,6 +130,8 @@ def bend_delivery(action, response):
     response.cut, response.drip = action.get("cut"), action.get("drip")
     response.drop = bool(action.get("drop"))
     response.gzip, response.chunked = bool(action.get("gzip")), bool(action.get("chunked"))
+    response.raw = action["raw"].encode("latin-1") if "raw" in action else None
+    response.stays = bool(action.get("stays"))
     return response
 
 

@@ -32,12 +32,13 @@ class Request:
 
 class Response:
     """What to send, and how: `drip` is (bytes, seconds) for each piece; `cut` is the number of body bytes after which the
-    connection breaks; `drop` breaks it before a byte is sent."""
+    connection breaks; `drop` breaks it before a byte is sent; `raw` is sent instead of all, and
+    ends the connection unless it `stays`."""
 
     def __init__(self, status, body=b"", headers=(), reason=None):
         self.status, self.body, self.headers, self.reason = status, body, list(headers), reason
-        self.drip = self.cut = None
-        self.drop = self.gzip = self.chunked = False
+        self.drip = self.cut = self.raw = None
+        self.drop = self.gzip = self.chunked = self.stays = False
 
     def head_and_body(self):
         body = gzip.compress(self.body, 1) if self.gzip else self.body
@@ -79,6 +80,9 @@ class Connection:
         if response.drop:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
+        if response.raw is not None:
+            self.sock.sendall(response.raw)
+            return response.stays
         head, body = response.head_and_body()
         if response.cut is not None:
             body = body[:response.cut]

@@ -61,7 +61,7 @@ static const struct row ROWS[] = {
     /* syntax */
     {"{\"Records\"", "[\"Records\"", ENVELOPE_BAD, "at byte 0 an object was expected"},
     {"{\"Records\"", "\xef\xbb\xbf{\"Records\"", ENVELOPE_BAD, "an object was expected"},
-    {"\"a\"", "\"\xc3\"", ENVELOPE_BAD, "bytes that are not UTF-8"},
+    {"\"a\"", "\"\xc3\"", ENVELOPE_BAD, "at byte 0 text in UTF-8 was expected"},
     {"\"a\"", "\"\t\"", ENVELOPE_BAD, "the end of a string was expected"},
     {"\"a\"", "'a'", ENVELOPE_BAD, "a value was expected"},
     {"\"a\"}", "\"a\",}", ENVELOPE_BAD, "a string was expected"},
@@ -352,6 +352,22 @@ static void everything_has_a_limit(void **state)
         assert_int_equal(read_text(buf_slice(&text), 1000, 0, &envelope, &cap, why), expected);
         envelope_free(&envelope);
     }
+
+    /* Pages carry all but the records: TotalItems, PageNumber, PageSize and x with its quotes are 45 bytes. */
+    for (int excess = 0; excess <= 1; excess++) {
+        struct buf extra;
+        buf_init(&extra, TEXT_MAX);
+        buf_add_text(&extra, ",\"x\":\"");
+        for (int i = 0; i < ENVELOPE_TEXT_MAX - 45 + excess; i++)
+            buf_add_char(&extra, 'y');
+        buf_add(&extra, slice_make("\"\0", 2));
+        make_long(&text, 1, "{}", extra.bytes);
+        assert_int_equal(read_text(buf_slice(&text), 1000, 0, &envelope, &cap, why),
+                         excess == 0 ? ENVELOPE_OK : ENVELOPE_BAD);
+        envelope_free(&envelope);
+        buf_free(&extra);
+    }
+    assert_string_equal(why, "The members beside the records are too long.");
 
     make_long(&text, 1, "{}", "");
     while (text.length < ENVELOPE_BODY_MAX)

@@ -525,7 +525,8 @@ static void retry_after_is_read_in_both_forms(void **state)
         {"5", 5},
         {"0", 0},
         {"999999999", 24 * 3600},
-        {"99999999999999999999", -1},
+        {"99999999999999999999", 24 * 3600}, /* digits are a number, however many */
+        {"99999999999999999999s", -1},
         {"-1", -1},
         {"5+seconds", -1},
         {"tomorrowish", -1},
@@ -549,6 +550,20 @@ static void retry_after_is_read_in_both_forms(void **state)
         get(&sent, house, path);
         assert_int_equal(sent.fetch.retry_after_us, offset > 0 ? offset * CLOCK_SECOND : 0);
     }
+}
+
+/* RFC 9110 section 6.5.1: a trailer is no field of the head. */
+static void trailers_are_not_looked_at(void **state)
+{
+    struct house *house = *state;
+    struct sent sent;
+
+    get(&sent, house, "/trailers");
+    assert_int_equal(sent.fetch.outcome, FETCH_ANSWERED);
+    assert_string_equal(sent.fetch.content_type, "application/json");
+    assert_int_equal(sent.fetch.retry_after_us, -1);
+    assert_true(slice_is(buf_slice(&sent.fetch.body), "{}"));
+    buf_free(&sent.fetch.body);
 }
 
 static void a_hanging_call_ends_when_the_clock_says_so(void **state)
@@ -693,6 +708,7 @@ int main(void)
         TEST(gzip_is_unpacked),
         TEST(redirects_are_not_followed),
         TEST(retry_after_is_read_in_both_forms),
+        TEST(trailers_are_not_looked_at),
         TEST(a_hanging_call_ends_when_the_clock_says_so),
         TEST(a_cancelled_call_is_never_heard_of),
         TEST(on_done_may_cancel_and_start),

@@ -216,6 +216,35 @@ static void a_right_checksum_is_not_enough(void **state)
     unmake(&sample);
 }
 
+/* What no page could carry is no window, whoever stored it. */
+static void members_that_no_page_could_carry_are_refused(void **state)
+{
+    (void)state;
+    for (size_t grown = ENVELOPE_TEXT_MAX / 2; grown <= ENVELOPE_TEXT_MAX; grown += ENVELOPE_TEXT_MAX / 2) {
+        struct sample sample;
+        make(&sample, 0, 0);
+        struct envelope_member *members = sample.envelope.members;
+        const struct slice before = slice_make(sample.body.bytes, members[1].value_at);
+        const char *behind = before.at + before.length + members[1].value_length;
+        struct buf body;
+        buf_init(&body, 1 << 24);
+        buf_add(&body, before);
+        for (size_t i = 0; i < grown; i++)
+            buf_add_char(&body, '1');
+        buf_add(&body, slice_make(behind, sample.body.length - (size_t)(behind - before.at)));
+        for (size_t i = 2; i < sample.envelope.member_count; i++) {
+            members[i].name_at += (uint32_t)grown - members[1].value_length;
+            members[i].value_at += (uint32_t)grown - members[1].value_length;
+        }
+        members[1].value_length = (uint32_t)grown;
+        buf_reset(&sample.bytes);
+        assert_true(stored_write(&sample.bytes, KEY, &FACTS, &sample.envelope, buf_slice(&body)));
+        assert_int_equal(is_read(buf_slice(&sample.bytes), KEY, WINDOW), grown < ENVELOPE_TEXT_MAX);
+        buf_free(&body);
+        unmake(&sample);
+    }
+}
+
 /* A purge that must have a greater number than this window bears has to be possible. */
 static void numbers_of_purges_have_a_ceiling(void **state)
 {
@@ -236,10 +265,15 @@ static void numbers_of_purges_have_a_ceiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read_again),           cmocka_unit_test(a_long_body_is_compressed),
-        cmocka_unit_test(another_key_or_window_is_not_answered),   cmocka_unit_test(any_flipped_bit_is_found),
-        cmocka_unit_test(random_damage_to_a_large_entry_is_found), cmocka_unit_test(what_is_cut_or_longer_is_refused),
-        cmocka_unit_test(a_right_checksum_is_not_enough),          cmocka_unit_test(numbers_of_purges_have_a_ceiling),
+        cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(a_long_body_is_compressed),
+        cmocka_unit_test(another_key_or_window_is_not_answered),
+        cmocka_unit_test(any_flipped_bit_is_found),
+        cmocka_unit_test(random_damage_to_a_large_entry_is_found),
+        cmocka_unit_test(what_is_cut_or_longer_is_refused),
+        cmocka_unit_test(a_right_checksum_is_not_enough),
+        cmocka_unit_test(numbers_of_purges_have_a_ceiling),
+        cmocka_unit_test(members_that_no_page_could_carry_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,6 +261,13 @@ static bool tiny_retry(struct tiny_connection *connection)
     return tiny_say(connection->fd, answer);
 }
 
+static bool tiny_trailers(struct tiny_connection *connection)
+{
+    return tiny_say(connection->fd,
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "2\r\n{}\r\n0\r\nContent-Type: text/html\r\nRetry-After: 7\r\n\r\n");
+}
+
 static const struct {
     const char *path;
     bool (*answer)(struct tiny_connection *connection);
@@ -285,6 +292,7 @@ static const struct {
     {"/gzip", tiny_gzip},
     {"/bomb", tiny_bomb},
     {"/retry", tiny_retry},
+    {"/trailers", tiny_trailers},
 };
 
 /* One request into `text`; false when the peer is gone. */
