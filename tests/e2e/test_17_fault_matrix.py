@@ -5,11 +5,11 @@ answer stored, a stale one, one that is past stale_if_error, and none. What is i
 import itertools
 import pathlib
 import re
-import secrets
 
 import pytest
 
 from gateway import ROOT, SEARCH
+from secrecy import made_up
 from simulator import wait_until
 
 PAGE = ROOT / "docs/operations.md"
@@ -17,7 +17,7 @@ HOUR = 3600
 AGES = {"fresh": 0, "stale": 2 * HOUR, "past `stale_if_error`": 25 * HOUR, "nothing stored": None}
 
 # A table stands under a heading that says where answers are stored; here are the settings for it.
-STORES = {"Memory alone": {}, "Redis alone": {"cache.memory": "0kb", "redis.token_key": secrets.token_hex(32)}}
+STORES = {"Memory alone": {}, "Redis alone": {"cache.memory": "0kb", "redis.token_key": made_up(64)}}
 
 OURS = {"Content-Type": "application/json"}
 
@@ -132,6 +132,12 @@ def heal(simulator, gateway, redis):
         assert gateway.search(new_question()).status == 200
 
 
+def is_in_redis(redis, query):
+    """The window, and the flight that brought it has ended: who asks while it has not, waits for its end."""
+    flights = [redis("GET", name) for name in redis("KEYS", f"nexgate:flight:*{query}#*")]
+    return bool(redis("KEYS", f"nexgate:v1:*{query}#*")) and not any((flight or b"").startswith(b"F") for flight in flights)
+
+
 def ask(simulator, gateway, query, hangs):
     """Asks as somebody does who does not wait in the queue; where Nexudus hangs, its time is over when it has the call."""
     with gateway.connect() as connection:
@@ -176,7 +182,7 @@ def test_a_cell(house, fault, column):
     if age is not None:
         stored = gateway.search(query).body
         if redis:  # the answer does not wait for it
-            wait_until(lambda: redis("KEYS", f"*{query}#*"), "the window to be in Redis")
+            wait_until(lambda: is_in_redis(redis, query), "the window to be in Redis, and the others to know")
         gateway.move_time(age)
         if age:  # the login is done when its turn comes, the kept connection is there
             assert gateway.search(new_question()).status == 200
