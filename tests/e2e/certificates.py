@@ -46,8 +46,6 @@ def connect(gateway, context):
     """A connection to the gateway's TLS listener."""
     line = gateway.logged("listening", listener="tls")[0]
     host, _, port = line["address"].rpartition(":")
-    received = bytearray()
-    gateway.received.append(received)
-    with Connection((host, int(port)), received.extend) as connection:
+    with Connection((host, int(port)), gateway.witness()) as connection:
         connection.sock = context.wrap_socket(connection.sock, server_hostname="127.0.0.1")
         yield connection

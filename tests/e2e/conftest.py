@@ -7,7 +7,8 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "certificates", "redis_server", "redis_load", "service")
+pytest.register_assert_rewrite("gateway", "http_client", "simulator", "envelopes", "certificates", "redis_server", "redis_load",
+                               "secrecy", "service")
 
 from gateway import Gateway  # noqa: E402
 from redis_server import Redis, RedisCluster, SentinelFleet  # noqa: E402

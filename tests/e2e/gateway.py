@@ -5,7 +5,6 @@ promises that hold for every run: it exits with 0, no sanitizer spoke, and no se
 The program is the one that NEXGATE_BINARY names, or build/check/nexgate.
 """
 
-import base64
 import collections
 import hashlib
 import json
@@ -13,18 +12,16 @@ import mmap
 import os
 import pathlib
 import re
-import secrets
 import signal
 import struct
 import subprocess
 import threading
-import urllib.parse
 
 from http_client import Connection
+from secrecy import Search, make_key
 from simulator import DEADLINE, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-UPSTREAM_WORDS = "words of the upstream that no client may read"  # tests/sim/faults.py puts them into every error
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 LOG_FIELD = re.compile(r'([a-z0-9_]+)=("(?:\\.|[^"\\])*"|\S*)')
 METRIC = re.compile(r"([a-z_]+(?:\{[^}]*\})?) (-?\d+(?:\.\d+)?)")
@@ -45,23 +42,19 @@ def environment(**more):
     } | more
 
 
-def make_key():
-    return "nxg_" + secrets.token_urlsafe(32)
-
-
 def digest(key):
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
 class Gateway:
     """`settings` is {"section.name": value} (None: not there), `clients` {name: {setting: value}}. A client "alpha" is always
-    there, and asks where nobody else is named. `descriptors` is the limit of its process, `service` the service manager that starts it. `key_of[name]` is a client's API key."""
+    there, and asks where nobody else is named. `descriptors` is the limit of its process, `service` the service manager that starts it.
+    `key_of[name]` is a client's API key. `secrets` are those that secrecy.py did not make; they must be named before it starts."""
 
     def __init__(self, folder, simulator, settings=None, clients=None, variables=None, descriptors=None, service=None):
         self.folder, self.simulator, self.descriptors, self.service = folder, simulator, descriptors, service
         self.secrets = [simulator.password]
         self.key_of = {}
-        self.received = []  # what each connection brought, as bytearrays
         self.log, self._log_changed = [], threading.Condition()
         self._clock = self._make_clock(folder / "clock")
         self.config = folder / "nexgate.conf"
@@ -69,6 +62,7 @@ class Gateway:
         self.environment = environment(
             NEXGATE_CLOCK_FILE=str(folder / "clock"), TEST_PASSWORD=simulator.password, **(variables or {}))
         self.process = None
+        self._search = None
         self._log_ended = threading.Event()
 
     # Its life.
@@ -78,6 +72,7 @@ class Gateway:
         before += self.service.launcher if self.service else []
         more = self.service.variables if self.service else {}
         self._begin = len(self.log)
+        self._search = self._search or Search(self.secrets)
         self.process = subprocess.Popen(
             [*before, binary(), "serve", "-c", str(self.config)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
             env=self.environment | more, cwd=self.folder, start_new_session=True,
@@ -139,18 +134,13 @@ class Gateway:
         log = "\n".join(self.log)
         assert not SANITIZER.search(log), log
         assert code == 0, f"exit code {code}\n{log[-4000:]}"
-        self._check_secrets(log)
+        self._check_secrets()
 
-    def _check_secrets(self, log):
-        known = self.secrets + list(self.key_of.values()) + self.simulator.tokens()
-        spellings = {UPSTREAM_WORDS}
-        for secret in known:
-            spellings |= {secret, urllib.parse.quote(secret), urllib.parse.quote_plus(secret), secret.replace('"', '\\"'),
-                          base64.b64encode(secret.encode()).decode().rstrip("=")}
-        for secret in spellings:
-            assert secret not in log, f"the log tells {secret!r}"
-            for received in self.received:
-                assert secret.encode() not in received, f"an answer tells {secret!r}"
+    def _check_secrets(self):
+        for secret in [*self.secrets, *self.key_of.values(), *self.simulator.tokens()]:
+            assert self._search.knows(secret), f"nobody looked for {secret!r}: secrecy.py makes secrets that are looked for"
+        for (where, spelling), around in self._search.found.items():
+            raise AssertionError(f"{where} tells {spelling!r}: {around!r}")
 
     # Asking it.
 
@@ -161,9 +151,11 @@ class Gateway:
         return self._connect(self.admin)
 
     def _connect(self, address):
-        received = bytearray()
-        self.received.append(received)
-        return Connection(address, received.extend)
+        return Connection(address, self.witness())
+
+    def witness(self):
+        """For another connection to it: looks for secrets in what it is given."""
+        return self._search.witness("an answer")
 
     def fields(self, client="alpha", **more):
         """Header fields with the client's key; names of `more` in Python's spelling: if_none_match="*"."""
@@ -248,7 +240,9 @@ class Gateway:
         return [line for line in lines if wanted.items() <= line.items()]
 
     def _read_log(self):
+        look = self._search.witness("the log")
         for line in self.process.stderr:
+            look(line)
             with self._log_changed:
                 self.log.append(line.decode("utf-8", "replace").rstrip("\n"))
                 self._log_changed.notify_all()

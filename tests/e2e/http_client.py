@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A strict HTTP/1.1 client on plain sockets, for tests: what it does not understand fails the test. Requests can be pipelined,
-split anywhere, or be no HTTP at all; everything that was received is given to a witness, who keeps it."""
+split anywhere, or be no HTTP at all; everything that was received is given to a witness, piece by piece."""
 
 import json
 import re

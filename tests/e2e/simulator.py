@@ -8,6 +8,7 @@ import time
 import urllib.parse
 
 from http_client import Connection
+from secrecy import MARK
 
 PROGRAM = pathlib.Path(__file__).resolve().parent.parent / "sim" / "nexudus_sim.py"
 PYTHON = "/usr/bin/python3"
@@ -19,6 +20,7 @@ class Simulator:
         """Options as on the command line: records=1000, throttle="10/100ms", extra_members=True, …"""
         self.username = options.setdefault("username", "gateway@example.com")
         self.password = options.setdefault("password", "pass word, \"quoted\" ;#${} ě")
+        options.setdefault("token_mark", MARK)
         arguments = []
         for name, value in options.items():
             flag = "--" + name.replace("_", "-")

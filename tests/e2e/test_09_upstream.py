@@ -9,6 +9,7 @@ import pytest
 
 from envelopes import Envelope
 from gateway import SEARCH
+from secrecy import made_up_base32
 from simulator import wait_until
 
 TTL = 60
@@ -343,10 +344,10 @@ def test_a_refresh_token_that_is_dead_leads_to_a_login(workshop):
 
 
 def test_no_one_time_code_is_sent_twice(workshop):
-    secret = "JBSW Y3DP EHPK 3PXP"
-    simulator = workshop.simulator(records=10, totp_secret=secret)
-    gateway = workshop.gateway(simulator, {"nexudus.totp_secret": secret})
-    gateway.secrets.append(secret.replace(" ", ""))
+    secret = made_up_base32()
+    spaced = f"{secret[:4]} {secret[4:8]} {secret[8:]}"
+    simulator = workshop.simulator(records=10, totp_secret=spaced)
+    gateway = workshop.gateway(simulator, {"nexudus.totp_secret": spaced})
     moved = lambda seconds: simulator.config(clock_offset=seconds)  # noqa: E731
     for number in range(4):
         answer = gateway.search_as_time_moves(f"WebHook_ErrorCount={number}", on_step=moved)

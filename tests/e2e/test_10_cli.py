@@ -11,7 +11,8 @@ import urllib.parse
 
 import pytest
 
-from gateway import ROOT, SEARCH, command, digest, make_key
+from gateway import ROOT, SEARCH, command, digest
+from secrecy import make_key
 from simulator import PYTHON
 
 SCHEMA = ROOT / "conf/entities/webhooks.json"

@@ -10,6 +10,7 @@ import struct
 import pytest
 
 from gateway import SEARCH
+from secrecy import made_up
 from simulator import wait_until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -88,8 +89,7 @@ def test_json_is_json(workshop, simulator):
 
 def test_addresses_of_webhooks_are_hidden(workshop, simulator):
     gateway = workshop.gateway(simulator, {"log.access": "all"})
-    secret = "https://hooks.example.com/T00/s3cr3t-path"
-    gateway.secrets.append("s3cr3t-path")
+    secret = "https://hooks.example.com/T00/" + made_up()
     assert gateway.search(f"webhook_url={secret}&WebHook_Name=shown").status == 200
     line, = lines(gateway, 1, client="alpha")
     assert line["query"] == "WebHook_Name=shown&WebHook_URL=***"

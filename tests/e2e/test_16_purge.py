@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from gateway import digest, make_key
+from gateway import digest
+from secrecy import make_key
 
 
 def purge(gateway, what, fields=()):

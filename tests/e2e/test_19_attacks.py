@@ -45,9 +45,7 @@ class House:
         self.descriptors = self._descriptors()
 
     def good_is_answered(self):
-        received = bytearray()
-        self.gateway.received.append(received)
-        with Elsewhere(self.gateway.public, received.extend) as connection:
+        with Elsewhere(self.gateway.public, self.gateway.witness()) as connection:
             for size in (1, 20, 1000):
                 answer = connection.request(f"{SEARCH}?size={size}", fields=self.gateway.fields())
                 assert answer.status == 200 and len(answer.json()["Records"]) == size

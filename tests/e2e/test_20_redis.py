@@ -4,6 +4,7 @@
 import pytest
 
 from gateway import command
+from secrecy import made_up
 from simulator import wait_until
 
 UP = 'nexgate_redis_connections{state="up"}'
@@ -23,9 +24,8 @@ def wait_up(gateway, connections=WORKERS + 1):
 
 @pytest.mark.parametrize("how", ["tcp", "unix", "password"])
 def test_every_thread_connects(workshop, how):
-    redis = workshop.redis(unix=how == "unix", password="sesame-open" if how == "password" else None)
+    redis = workshop.redis(unix=how == "unix", password=made_up() if how == "password" else None)
     gateway = start(workshop, redis)
-    gateway.secrets.append("sesame-open")
     wait_up(gateway)
     assert gateway.search().status == 200
 

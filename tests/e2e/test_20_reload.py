@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from gateway import ROOT, SEARCH, digest, make_key
+from gateway import ROOT, SEARCH, digest
+from secrecy import make_key
 from simulator import wait_until
 
 
@@ -237,7 +238,6 @@ def lost(gateway):
 def test_an_operator_is_answered_when_it_is_in_force(workshop, simulator):
     key = make_key()
     gateway = workshop.gateway(simulator, {"server.admin_key": digest(key)})
-    gateway.secrets.append(key)
     own = {"Authorization": "Bearer " + key}
     gateway.configure({"server.admin_key": digest(key), "server.workers": "9"}, {"gamma": {}})
     for fields in ({}, {"Authorization": "Bearer x"}):

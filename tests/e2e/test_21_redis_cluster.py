@@ -10,6 +10,7 @@ import pytest
 
 from gateway import SEARCH
 from redis_load import Load, check_together, pages
+from secrecy import made_up
 from simulator import wait_until
 
 WORKERS = 2
@@ -64,13 +65,12 @@ def test_slots_move_under_load(workshop, cluster):
 
 def fleet(workshop, cluster, count=2, url=None, **quota):
     """Gateways that share all, and nothing with those of other tests."""
-    simulator, key = workshop.simulator(records=1000), secrets.token_hex(32)
+    simulator, key = workshop.simulator(records=1000), made_up(64)
     settings = {"server.workers": 1, "redis.url": url or cluster.url, "redis.timeout": "2s", "redis.token_key": key,
                 "redis.prefix": f"{secrets.token_hex(8)}:"}
     made = []
     for _ in range(count):
         gateway = workshop.gateway(simulator, settings, {"gamma": quota})
-        gateway.secrets.append(key)
         wait_until(lambda: gateway.metrics()['nexgate_redis_connections{state="up"}'] >= 2 * len(cluster.masters), "all masters")
         wait_until(lambda: gateway.metrics()["nexgate_shared_link"] == 1, "the channel to be heard")
         made.append(gateway)

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
-from gateway import ROOT, SEARCH, digest, make_key
+from gateway import ROOT, SEARCH, digest
+from secrecy import make_key
 from simulator import wait_until
 
 DOCUMENT = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
@@ -186,7 +187,6 @@ def test_what_is_refused_for_its_form(gateway, witness):
 def test_the_admin_listener(workshop, simulator, witness):
     key = make_key()
     gateway = workshop.gateway(simulator, {"server.admin_key": digest(key)}, {"late": {"rate": "5/s", "misses": "9/day"}})
-    gateway.secrets.append(key)
     own = {"Authorization": f"Bearer {key}"}
 
     def ask(status, target, method="GET", fields=()):

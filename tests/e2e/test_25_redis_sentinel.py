@@ -2,9 +2,9 @@
 """Real sentinels: whoever is the master now is used, by all that goes through Redis."""
 
 import contextlib
-import secrets
 
 from redis_load import Load, check_together
+from secrecy import made_up
 from simulator import wait_until
 
 WORKERS = 2
@@ -12,13 +12,10 @@ WORKERS = 2
 
 def gateways(workshop, simulator, sentinels, count=2):
     """Memory is off: every search asks Redis. The quota is so slow that the seconds a test takes buy nothing."""
-    key = secrets.token_hex(32)
+    key = made_up(64)
     settings = {"server.workers": WORKERS, "redis.url": sentinels.url, "redis.timeout": "2s", "redis.token_key": key,
                 "cache.memory": "0b"}
-    made = [workshop.gateway(simulator, settings, {"gamma": {"rate": "1/h", "burst": 40}}) for _ in range(count)]
-    for gateway in made:
-        gateway.secrets.append(key)
-    return made
+    return [workshop.gateway(simulator, settings, {"gamma": {"rate": "1/h", "burst": 40}}) for _ in range(count)]
 
 
 def wait_in_step(those, master):

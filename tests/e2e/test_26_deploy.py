@@ -213,7 +213,7 @@ class Contained(Gateway):
         variables = {"NEXUDUS_URL": simulator.url, "NEXUDUS_USERNAME": simulator.username}
         super().__init__(folder, simulator, variables=variables)
         self.key_of = {"alpha": reports}
-        self.secrets += [(secrets / name).read_text().strip() for name in ("token_key", "redis_url", "redis_quota_url")]
+        self.secrets += [reports, *((secrets / name).read_text().strip() for name in ("token_key", "redis_url", "redis_quota_url"))]
 
     def _configuration(self, settings, clients):
         text = (ROOT / "conf/docker/nexgate.conf").read_text()

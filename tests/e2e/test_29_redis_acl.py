@@ -3,11 +3,11 @@
 
 import pathlib
 import re
-import secrets
 
 import pytest
 
 from redis_server import RedisError
+from secrecy import made_up, made_up_base32
 from simulator import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -48,7 +48,7 @@ class Guard:
     """Servers with a user who may do so much and no more."""
 
     def __init__(self, servers, rules):
-        self.servers, self.password = servers, secrets.token_urlsafe(24)
+        self.servers, self.password = servers, made_up()
         for server in servers:
             server("ACL", "SETUSER", USER, "on", f">{self.password}", "~nexgate:*", "&nexgate:*", "-@all", *rules)
             server("ACL", "LOG", "RESET")
@@ -71,12 +71,11 @@ class Guard:
 
 
 def gateways(workshop, simulator, guard, url, **more):
-    key = secrets.token_hex(32)
+    key = made_up(64)
     settings = {"redis.url": guard.url(url), "redis.token_key": key, "redis.timeout": "5s", "server.workers": 1,
-                "nexudus.totp_secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "cache.ttl": "10s"} | more
+                "nexudus.totp_secret": made_up_base32(), "cache.ttl": "10s"} | more
     made = [workshop.gateway(simulator, settings, {"gamma": {"rate": "2/s", "burst": 4, "misses": "20/day"}}) for _ in range(2)]
     for gateway in made:
-        gateway.secrets += [key, guard.password]
         wait_until(lambda: gateway.metrics()["nexgate_shared_link"] == 1, "the channel to be heard")
     return made
 

@@ -24,7 +24,7 @@ class Nexudus:
         self.options = options
         self.entities = {entity.path: entity for entity in ENTITIES}
         self.records = {entity.name: Records(entity.name, options.seed, options.records) for entity in ENTITIES}
-        self.tokens = Tokens(options.username, options.password, options.totp_secret, options.expires_in)
+        self.tokens = Tokens(options.username, options.password, options.totp_secret, options.expires_in, options.token_mark)
         self.throttle = Throttle(options.throttle)
         self.counters = Counters()
         self.faults = faults.Faults()

@@ -45,6 +45,7 @@ def read_options():
     option("--password", default="demo")
     option("--totp-secret", help="base32; logins then need a one-time code")
     option("--expires-in", type=int, default=604_799, metavar="SECONDS", help="lifetime of an access token")
+    option("--token-mark", default="", metavar="TEXT", help="every token carries it, so that who looks for leaks knows tokens of later")
     option("--throttle", metavar="N/TIME", help="like 10/100ms: more searches than that are answered 409")
     option("--size-cap", type=int, default=0, metavar="N", help="never more than N records on a page")
     option("--extra-members", action="store_true", help="envelopes have members that nobody knows")

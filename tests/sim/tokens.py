@@ -26,9 +26,9 @@ def totp(secret, step):
 
 
 class Tokens:
-    def __init__(self, username, password, totp_secret=None, expires_in=604_799):
+    def __init__(self, username, password, totp_secret=None, expires_in=604_799, mark=""):
         self.username, self.password, self.totp_secret = username, password, totp_secret
-        self.expires_in = expires_in
+        self.expires_in, self.mark = expires_in, mark
         self.clock_offset = 0.0  # seconds, for tests that move the clock
         self.lock = threading.Lock()
         self.issued = []  # every token ever given, for those who search for leaks
@@ -87,7 +87,7 @@ class Tokens:
 
     def _issue(self, client_id):
         """New tokens; of this client_id's earlier ones the access tokens stay, the refresh tokens are dead."""
-        access, refresh = "access-" + secrets.token_urlsafe(48), "refresh-" + secrets.token_urlsafe(48)
+        access, refresh = (f"{kind}-{self.mark}{secrets.token_urlsafe(48)}" for kind in ("access", "refresh"))
         self._refresh = {token: who for token, who in self._refresh.items() if who[0] != client_id}
         self._access[access] = (client_id, self.now() + self.expires_in)
         self._refresh[refresh] = (client_id, self.now() + REFRESH_LIFETIME)
