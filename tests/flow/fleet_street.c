@@ -11,14 +11,12 @@
 #include "base/codec.h"
 #include "base/hash.h"
 #include "base/random.h"
+#include "ground.h"
 #include "plain.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-enum { LOG_BYTES_MAX = 256 * 1024 };
 
 /* The store of windows. */
 
@@ -193,12 +191,7 @@ void street_kill(struct house *house)
 void street_open(struct street *street)
 {
     *street = (struct street){.delivery = {.on_turn_end = on_delivery}};
-    street->clock = clock_new();
-    clock_freeze(street->clock);
-    street->loop = loop_new(street->clock);
-    assert_non_null(street->loop);
-    street->log_fd = memfd_create("log", MFD_CLOEXEC);
-    street->log = log_new(street->log_fd, LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT, street->clock);
+    street->log_fd = ground_lay_logged(&street->clock, &street->loop, &street->log);
     street->schema = schema_builtin_webhooks();
     street->mailbox = mailbox_new(street->loop, street);
     assert_non_null(street->mailbox);
@@ -234,12 +227,10 @@ void street_close(struct street *street)
     puppet_channels_free(&street->channels);
     mailbox_free(street->mailbox);
     puppet_free(&street->nexudus);
-    loop_free(street->loop);
     puppet_store_free(&street->store);
     schema_free(street->schema);
-    log_free(street->log);
+    ground_clear(street->clock, street->loop, street->log);
     close(street->log_fd);
-    clock_free(street->clock);
 }
 
 /* Questions. */
@@ -344,13 +335,5 @@ void street_login_key(const struct street *street, const char *what, char key[ST
 
 size_t street_logged(const struct street *street, const char *text)
 {
-    static char bytes[LOG_BYTES_MAX];
-    ssize_t length = pread(street->log_fd, bytes, sizeof bytes - 1, 0);
-    size_t count = 0;
-
-    assert_true(length >= 0 && length < LOG_BYTES_MAX - 1);
-    bytes[length] = '\0';
-    for (const char *at = bytes; (at = strstr(at, text)) != NULL; at++)
-        count++;
-    return count;
+    return ground_logged(street->log_fd, text);
 }

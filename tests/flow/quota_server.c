@@ -9,40 +9,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct quota_server {
+static struct {
     lua_State *lua;
     int script;
     struct quota_state *state;
     int64_t now_us;
     struct slice keys[2];
     struct buf text;
-};
+} server;
 
-static size_t key_at(lua_State *lua, struct quota_server *server, int index)
+static size_t key_at(lua_State *lua, int index)
 {
     const char *key = luaL_checkstring(lua, index);
     for (size_t i = 0; i < 2; i++)
-        if (slice_is(server->keys[i], key))
+        if (slice_is(server.keys[i], key))
             return i;
     return (size_t)luaL_error(lua, "%s is none of the keys", key);
 }
 
 static int on_call(lua_State *lua)
 {
-    struct quota_server *server = lua_touserdata(lua, lua_upvalueindex(1));
     const char *command = luaL_checkstring(lua, 1);
     if (strcmp(command, "TIME") == 0) {
         lua_newtable(lua);
-        lua_pushfstring(lua, "%d", (int)(server->now_us / CLOCK_SECOND));
+        lua_pushfstring(lua, "%d", (int)(server.now_us / CLOCK_SECOND));
         lua_rawseti(lua, -2, 1);
-        lua_pushfstring(lua, "%d", (int)(server->now_us % CLOCK_SECOND));
+        lua_pushfstring(lua, "%d", (int)(server.now_us % CLOCK_SECOND));
         lua_rawseti(lua, -2, 2);
         return 1;
     }
-    size_t key = key_at(lua, server, 2);
-    struct quota_state *state = server->state;
+    size_t key = key_at(lua, 2);
+    struct quota_state *state = server.state;
     if (strcmp(command, "GET") == 0) {
-        if (state->text[key][0] == '\0' || state->expires_us[key] <= server->now_us)
+        if (state->text[key][0] == '\0' || state->expires_us[key] <= server.now_us)
             lua_pushboolean(lua, 0);
         else
             lua_pushstring(lua, state->text[key]);
@@ -55,35 +54,35 @@ static int on_call(lua_State *lua)
     memcpy(state->text[key], value, length + 1);
     int64_t ttl_ms = strtoll(luaL_checkstring(lua, 5), NULL, 10);
     assert(ttl_ms > 0);
-    state->expires_us[key] = server->now_us + ttl_ms * CLOCK_MILLISECOND;
+    state->expires_us[key] = server.now_us + ttl_ms * CLOCK_MILLISECOND;
     state->writes++;
     return 0;
 }
 
-struct quota_server *quota_server_new(void)
+int quota_server_set_up(void **state)
 {
-    struct quota_server *server = mem_new(sizeof *server);
-    server->lua = luaL_newstate();
-    luaL_openlibs(server->lua);
-    lua_newtable(server->lua);
-    lua_pushlightuserdata(server->lua, server);
-    lua_pushcclosure(server->lua, on_call, 1);
-    lua_setfield(server->lua, -2, "call");
-    lua_setglobal(server->lua, "redis");
-    if (luaL_loadstring(server->lua, quota_lua) != 0) {
-        fprintf(stderr, "%s\n", lua_tostring(server->lua, -1));
+    (void)state;
+    server.lua = luaL_newstate();
+    luaL_openlibs(server.lua);
+    lua_newtable(server.lua);
+    lua_pushcfunction(server.lua, on_call);
+    lua_setfield(server.lua, -2, "call");
+    lua_setglobal(server.lua, "redis");
+    if (luaL_loadstring(server.lua, quota_lua) != 0) {
+        fprintf(stderr, "%s\n", lua_tostring(server.lua, -1));
         abort();
     }
-    server->script = luaL_ref(server->lua, LUA_REGISTRYINDEX);
-    buf_init(&server->text, QUOTA_ARGUMENTS_BYTES);
-    return server;
+    server.script = luaL_ref(server.lua, LUA_REGISTRYINDEX);
+    buf_init(&server.text, QUOTA_ARGUMENTS_BYTES);
+    return 0;
 }
 
-void quota_server_free(struct quota_server *server)
+int quota_server_tear_down(void **state)
 {
-    buf_free(&server->text);
-    lua_close(server->lua);
-    mem_free(server);
+    (void)state;
+    buf_free(&server.text);
+    lua_close(server.lua);
+    return 0;
 }
 
 static void set_list(lua_State *lua, const char *name, const struct slice *items, size_t count)
@@ -96,21 +95,21 @@ static void set_list(lua_State *lua, const char *name, const struct slice *items
     lua_setglobal(lua, name);
 }
 
-bool quota_server_run(struct quota_server *server, struct quota_state *state, int64_t now_us,
-                      const struct quota_call_facts *facts, struct lease_grant *lease, struct prepaid_grant *prepaid)
+bool quota_server_run(struct quota_state *state, int64_t now_us, const struct quota_call_facts *facts,
+                      struct lease_grant *lease, struct prepaid_grant *prepaid)
 {
     enum { ELEMENTS_MAX = 32 };
-    lua_State *lua = server->lua;
+    lua_State *lua = server.lua;
     struct redis_call call = {0};
-    if (!quota_script_write(facts, &server->text, &call))
+    if (!quota_script_write(facts, &server.text, &call))
         abort();
-    server->state = state;
-    server->now_us = now_us;
-    server->keys[0] = call.arguments[0];
-    server->keys[1] = call.arguments[1];
+    server.state = state;
+    server.now_us = now_us;
+    server.keys[0] = call.arguments[0];
+    server.keys[1] = call.arguments[1];
     set_list(lua, "KEYS", call.arguments, call.key_count);
     set_list(lua, "ARGV", call.arguments + call.key_count, call.argument_count - call.key_count);
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, server->script);
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, server.script);
     if (lua_pcall(lua, 0, 1, 0) != 0) {
         fprintf(stderr, "%s\n", lua_tostring(lua, -1));
         abort();

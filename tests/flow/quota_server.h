@@ -14,13 +14,12 @@ struct quota_state {
     unsigned writes;
 };
 
-struct quota_server;
-
-struct quota_server *quota_server_new(void);
-void quota_server_free(struct quota_server *server);
+/* cmocka's, for a group of tests: one server for all of them. */
+int quota_server_set_up(void **state);
+int quota_server_tear_down(void **state);
 
 /* Runs the script at `now_us` (wall). False when it said that the call came late. */
-bool quota_server_run(struct quota_server *server, struct quota_state *state, int64_t now_us,
-                      const struct quota_call_facts *facts, struct lease_grant *lease, struct prepaid_grant *prepaid);
+bool quota_server_run(struct quota_state *state, int64_t now_us, const struct quota_call_facts *facts,
+                      struct lease_grant *lease, struct prepaid_grant *prepaid);
 
 #endif

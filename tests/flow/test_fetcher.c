@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "cache/entry.h"
+#include "ground.h"
 #include "plain.h"
 #include "puppet.h"
 #include "upstream/fetcher.h"
@@ -16,10 +17,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-enum { QUESTIONS_MAX = 1024, LOG_BYTES_MAX = 64 * 1024, KEY_BYTES_MAX = 40 };
+enum { QUESTIONS_MAX = 1024, KEY_BYTES_MAX = 40 };
 
 struct question {
     struct ask ask;
@@ -82,12 +82,7 @@ static int set_up(void **state)
 {
     struct house *house = mem_new(sizeof *house);
 
-    house->clock = clock_new();
-    clock_freeze(house->clock);
-    house->loop = loop_new(house->clock);
-    assert_non_null(house->loop);
-    house->log_fd = memfd_create("log", MFD_CLOEXEC);
-    house->log = log_new(house->log_fd, LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT, house->clock);
+    house->log_fd = ground_lay_logged(&house->clock, &house->loop, &house->log);
     house->metrics = metrics_new();
     house->counters = metrics_block(house->metrics);
     house->schema = schema_builtin_webhooks();
@@ -103,15 +98,7 @@ static int set_up(void **state)
 
 static size_t count_in_log(const struct house *house, const char *text)
 {
-    static char bytes[LOG_BYTES_MAX];
-    ssize_t length = pread(house->log_fd, bytes, sizeof bytes - 1, 0);
-    size_t count = 0;
-
-    assert_true(length >= 0 && length < LOG_BYTES_MAX - 1);
-    bytes[length] = '\0';
-    for (const char *at = bytes; (at = strstr(at, text)) != NULL; at++)
-        count++;
-    return count;
+    return ground_logged(house->log_fd, text);
 }
 
 /* Whatever a test did: everybody was answered once, every charge stands for an answer, and no secret was told. */
@@ -134,12 +121,10 @@ static int tear_down(void **state)
     assert_int_equal(count_in_log(house, "refresh-"), 0);
     assert_int_equal(count_in_log(house, "s3cret"), 0);
     puppet_free(&house->puppet);
-    loop_free(house->loop);
     schema_free(house->schema);
-    log_free(house->log);
-    close(house->log_fd);
     metrics_free(house->metrics);
-    clock_free(house->clock);
+    ground_clear(house->clock, house->loop, house->log);
+    close(house->log_fd);
     mem_free(house);
     return 0;
 }

@@ -36,8 +36,6 @@ struct fleet {
     bool is_away, is_above;
 };
 
-static struct quota_server *server;
-
 static int64_t now_of(const struct fleet *fleet)
 {
     return 5000 * CLOCK_SECOND + fleet->at_us;
@@ -72,7 +70,7 @@ static void ask(struct fleet *fleet, struct holder *holder, int64_t need)
                                      .holder = slice_make(holder->name, QUOTA_HOLDER_LENGTH),
                                      .sequence = ++holder->sequence};
     lease_ask(&holder->lease, now_of(fleet), need, &facts.lease);
-    assert_true(quota_server_run(server, &fleet->state, START + fleet->at_us, &facts, &lease, &prepaid));
+    assert_true(quota_server_run(&fleet->state, START + fleet->at_us, &facts, &lease, &prepaid));
     lease_granted(&holder->lease, now_of(fleet), &lease);
 }
 
@@ -246,20 +244,6 @@ static void who_is_back_first_counts_the_others_for_a_minute(void **state)
     assert_int_equal(first->lease.holders, 1);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    server = quota_server_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    quota_server_free(server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,5 +254,5 @@ int main(void)
         cmocka_unit_test(who_was_told_too_early_takes_too_much),
         cmocka_unit_test(who_is_back_first_counts_the_others_for_a_minute),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, quota_server_set_up, quota_server_tear_down);
 }

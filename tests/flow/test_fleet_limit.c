@@ -52,8 +52,6 @@ struct fleet {
     bool is_above;
 };
 
-static struct quota_server *server;
-
 static int64_t now_of(const struct fleet *fleet, const struct holder *holder)
 {
     return 5000 * CLOCK_SECOND + fleet->at_us + fleet->at_us / 1000 * holder->fast_per_million / 1000;
@@ -107,7 +105,7 @@ static void run(struct fleet *fleet, struct flying *flying)
 {
     flying->has_run = true;
     flying->is_current =
-        quota_server_run(server, &fleet->state, START + fleet->at_us, &flying->facts, &flying->lease, &flying->prepaid);
+        quota_server_run(&fleet->state, START + fleet->at_us, &flying->facts, &flying->lease, &flying->prepaid);
 }
 
 /* Serves those who wait, as far as it goes; true when a call must be made for the rest. */
@@ -687,20 +685,6 @@ static void all_of_a_window_is_used_and_seldom_asked_for(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    server = quota_server_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    quota_server_free(server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -716,5 +700,5 @@ int main(void)
         cmocka_unit_test(no_window_has_more_searches_than_its_limit),
         cmocka_unit_test(all_of_a_window_is_used_and_seldom_asked_for),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, quota_server_set_up, quota_server_tear_down);
 }

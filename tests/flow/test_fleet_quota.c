@@ -10,6 +10,7 @@
 
 #include "flow/flow.h"
 #include "flow/store.h"
+#include "ground.h"
 #include "plain.h"
 #include "puppet.h"
 #include "puppet_redis.h"
@@ -130,10 +131,7 @@ static int set_up(void **state)
 {
     const struct fetcher_options options = plain_fetcher();
     struct house *house = mem_new(sizeof *house);
-    house->clock = clock_new();
-    clock_freeze(house->clock);
-    house->loop = loop_new(house->clock);
-    house->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, house->clock);
+    ground_lay(&house->clock, &house->loop, &house->log);
     house->metrics = metrics_new();
     puppet_init(&house->puppet, house->loop);
     puppet_store_init(&house->store, house->clock);
@@ -172,10 +170,8 @@ static int tear_down(void **state)
     mailbox_free(house->mailbox);
     memory_free(house->memory);
     puppet_free(&house->puppet);
-    loop_free(house->loop);
     metrics_free(house->metrics);
-    log_free(house->log);
-    clock_free(house->clock);
+    ground_clear(house->clock, house->loop, house->log);
     mem_free(house);
     return 0;
 }

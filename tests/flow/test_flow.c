@@ -10,6 +10,7 @@
 #include "flow/search.h"
 #include "flow/store.h"
 #include "flow/tally.h"
+#include "ground.h"
 #include "plain.h"
 #include "puppet.h"
 
@@ -125,10 +126,7 @@ static int64_t outcomes(const struct house *house, enum outcome_kind kind)
 static int set_up(void **state)
 {
     struct house *house = mem_new(sizeof(*house));
-    house->clock = clock_new();
-    clock_freeze(house->clock);
-    house->loop = loop_new(house->clock);
-    house->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, house->clock);
+    ground_lay(&house->clock, &house->loop, &house->log);
     house->metrics = metrics_new();
     house->notable = notable_new();
     puppet_init(&house->puppet, house->loop);
@@ -158,11 +156,9 @@ static int tear_down(void **state)
     mailbox_free(house->mailbox);
     memory_free(house->memory);
     puppet_free(&house->puppet);
-    loop_free(house->loop);
     notable_free(house->notable);
     metrics_free(house->metrics);
-    log_free(house->log);
-    clock_free(house->clock);
+    ground_clear(house->clock, house->loop, house->log);
     mem_free(house);
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "ground.h"
 #include "puppet.h"
 #include "puppet_redis.h"
 
@@ -15,6 +16,7 @@
 struct house {
     struct clock *clock;
     struct loop *loop;
+    struct log *log;
     struct puppet_store store;
     struct puppet_redis redis;
     struct redis_call call;
@@ -87,9 +89,7 @@ static const char *run_script(struct house *house, const char *text, size_t key_
 static int set_up(void **state)
 {
     struct house *house = mem_new(sizeof(*house));
-    house->clock = clock_new();
-    clock_freeze(house->clock);
-    house->loop = loop_new(house->clock);
+    ground_lay(&house->clock, &house->loop, &house->log);
     puppet_store_init(&house->store, house->clock);
     puppet_redis_init(&house->redis, &house->store, house->loop);
     *state = house;
@@ -101,8 +101,7 @@ static int tear_down(void **state)
     struct house *house = *state;
     puppet_redis_free(&house->redis);
     puppet_store_free(&house->store);
-    loop_free(house->loop);
-    clock_free(house->clock);
+    ground_clear(house->clock, house->loop, house->log);
     mem_free(house);
     return 0;
 }

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "cache/coherence.h"
+#include "ground.h"
+#include "member.h"
 #include "puppet.h"
-#include "puppet_redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +33,7 @@ struct errand {
 
 struct gateway {
     struct town *town;
-    struct metrics *metrics;
-    struct memory *memory;
-    struct mailbox *mailbox;
-    struct puppet_redis redis;
-    size_t feed;
-    struct coherence *coherence;
-    struct lifetime lifetime;
+    struct member member;
     struct errand fetch, lookup;
     uint64_t purged; /* what was fetched up to this event it may not serve */
 };
@@ -78,35 +72,20 @@ static int64_t any(struct town *town, int64_t most)
 
 static void build(struct town *town, size_t at)
 {
+    const struct member_place place = {town->loop, town->log, &town->store, &town->channels};
     struct gateway *gateway = &town->gateways[at];
     char name[8];
     snprintf(name, sizeof name, "g%zu", at);
     gateway->town = town;
-    gateway->metrics = metrics_new();
-    gateway->memory = memory_new(1 << 20);
-    gateway->mailbox = mailbox_new(town->loop, gateway);
-    puppet_redis_init(&gateway->redis, &town->store, town->loop);
-    lifetime_set(&gateway->lifetime, 3600 * CLOCK_SECOND, 3600 * CLOCK_SECOND);
-    const struct coherence_options options = {.loop = town->loop,
-                                              .redis = &gateway->redis.redis,
-                                              .memory = gateway->memory,
-                                              .prefix = SLICE("t:"),
-                                              .name = name,
-                                              .lifetime = &gateway->lifetime};
-    gateway->coherence = coherence_new(&options, town->log, metrics_block(gateway->metrics));
-    assert_non_null(gateway->coherence);
-    const struct redis_feed_events events = coherence_events(gateway->coherence);
-    gateway->feed = puppet_channels_subscribe(&town->channels, &events);
+    lifetime_set(&gateway->member.lifetime, 3600 * CLOCK_SECOND, 3600 * CLOCK_SECOND);
+    member_init(&gateway->member, &place, name, 1 << 20);
 }
 
 static struct town *found(uint64_t seed, bool loses_its_log)
 {
     struct town *town = mem_new(sizeof *town);
-    town->clock = clock_new();
-    clock_freeze(town->clock);
+    ground_lay(&town->clock, &town->loop, &town->log);
     clock_move(town->clock, CLOCK_DAY - clock_wall(town->clock) % CLOCK_DAY); /* the same in each run */
-    town->loop = loop_new(town->clock);
-    town->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, town->clock);
     puppet_store_init(&town->store, town->clock);
     puppet_channels_init(&town->channels, &town->store, town->loop);
     random_init(&town->random, seed);
@@ -114,7 +93,7 @@ static struct town *found(uint64_t seed, bool loses_its_log)
     for (size_t i = 0; i < GATEWAYS; i++)
         build(town, i);
     for (size_t i = 0; i < GATEWAYS; i++)
-        puppet_channels_link(&town->channels, town->gateways[i].feed, true);
+        member_link(&town->gateways[i].member, true);
     puppet_settle(town->loop);
     return town;
 }
@@ -134,22 +113,13 @@ static void end_orders(struct town *town)
 static void raze(struct town *town)
 {
     for (size_t i = 0; i < GATEWAYS; i++)
-        puppet_channels_link(&town->channels, town->gateways[i].feed, false);
+        member_link(&town->gateways[i].member, false);
     puppet_channels_free(&town->channels);
-    for (size_t i = 0; i < GATEWAYS; i++) {
-        struct gateway *gateway = &town->gateways[i];
-        coherence_free(gateway->coherence);
-        puppet_settle(town->loop);
-        puppet_redis_free(&gateway->redis);
-        mailbox_free(gateway->mailbox);
-        memory_free(gateway->memory);
-        metrics_free(gateway->metrics);
-    }
+    for (size_t i = 0; i < GATEWAYS; i++)
+        member_free(&town->gateways[i].member);
     end_orders(town);
     puppet_store_free(&town->store);
-    loop_free(town->loop);
-    log_free(town->log);
-    clock_free(town->clock);
+    ground_clear(town->clock, town->loop, town->log);
     mem_free(town);
 }
 
@@ -181,7 +151,7 @@ static void serve(struct gateway *gateway, const struct entry *entry)
 
 static void ask(struct gateway *gateway)
 {
-    struct entry *entry = memory_get(gateway->memory, slice_of(KEY));
+    struct entry *entry = memory_get(gateway->member.memory, slice_of(KEY));
     if (entry != NULL)
         serve(gateway, entry);
     entry_unref(entry);
@@ -198,10 +168,10 @@ static void fetch(struct gateway *gateway)
         return;
     }
     errand->under_way = false;
-    errand->purge_number = purges_known_at(memory_purges(gateway->memory), errand->started_us);
+    errand->purge_number = purges_known_at(memory_purges(gateway->member.memory), errand->started_us);
     struct entry *entry = make(errand, false);
-    (void)memory_put(gateway->memory, entry);
-    if (purges_spare(memory_purges(gateway->memory), entry))
+    (void)memory_put(gateway->member.memory, entry);
+    if (purges_spare(memory_purges(gateway->member.memory), entry))
         town->copies[any(town, COPIES - 1)] = *errand;
     entry_unref(entry);
 }
@@ -211,16 +181,16 @@ static void look_up(struct gateway *gateway)
 {
     struct town *town = gateway->town;
     struct errand *errand = &gateway->lookup;
-    if (!errand->under_way && memory_link_is_up(memory_link(gateway->memory))) {
+    if (!errand->under_way && memory_link_is_up(memory_link(gateway->member.memory))) {
         *errand = town->copies[any(town, COPIES - 1)];
         errand->under_way = errand->mark != 0;
-        errand->moment = memory_moment(gateway->memory, slice_of(KEY));
+        errand->moment = memory_moment(gateway->member.memory, slice_of(KEY));
     } else if (errand->under_way) {
         errand->under_way = false;
         struct entry *entry = make(errand, true);
-        if (purges_spare(memory_purges(gateway->memory), entry)) {
+        if (purges_spare(memory_purges(gateway->member.memory), entry)) {
             serve(gateway, entry);
-            (void)memory_put_if(gateway->memory, entry, errand->moment);
+            (void)memory_put_if(gateway->member.memory, entry, errand->moment);
         }
         entry_unref(entry);
     }
@@ -260,9 +230,9 @@ static void purge(struct gateway *gateway)
     town->open_orders++;
     order->purge.head_length = strlen(head);
     memcpy(order->purge.head, head, order->purge.head_length);
-    order->purge.reply_to = gateway->mailbox;
+    order->purge.reply_to = gateway->member.mailbox;
     order->purge.on_done = on_purged;
-    coherence_purge(gateway->coherence, &order->purge);
+    coherence_purge(gateway->member.coherence, &order->purge);
 }
 
 /* Mishaps. */
@@ -270,7 +240,7 @@ static void purge(struct gateway *gateway)
 static void trouble(struct gateway *gateway)
 {
     struct town *town = gateway->town;
-    struct puppet_redis *redis = &gateway->redis;
+    struct puppet_redis *redis = &gateway->member.redis;
     switch (any(town, 5)) {
     case 0:
         redis->is_held = !redis->is_held;
@@ -281,7 +251,7 @@ static void trouble(struct gateway *gateway)
         redis->is_away = !redis->is_away && any(town, 2) == 0;
         return;
     case 2:
-        puppet_channels_link(&town->channels, gateway->feed, any(town, 2) != 0);
+        member_link(&gateway->member, any(town, 2) != 0);
         return;
     case 3:
         town->channels.is_held = !town->channels.is_held;
@@ -326,7 +296,7 @@ static void step(struct town *town)
         purge(gateway);
         break;
     case 8:
-        puppet_redis_release_one(&gateway->redis);
+        puppet_redis_release_one(&gateway->member.redis);
         break;
     case 9:
         trouble(gateway);
@@ -344,11 +314,11 @@ static void heal(struct town *town)
     town->channels.is_held = false;
     puppet_channels_release(&town->channels);
     for (size_t i = 0; i < GATEWAYS; i++) {
-        struct puppet_redis *redis = &town->gateways[i].redis;
+        struct puppet_redis *redis = &town->gateways[i].member.redis;
         redis->is_away = redis->is_held = false;
         redis->next_scripted = redis->scripted = 0;
         puppet_redis_release(redis);
-        puppet_channels_link(&town->channels, town->gateways[i].feed, true);
+        member_link(&town->gateways[i].member, true);
     }
     for (int i = 0; i < 200; i++) {
         clock_move(town->clock, 100 * CLOCK_MILLISECOND);

@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "cache/coherence.h"
 #include "flow/flow.h"
 #include "flow/store.h"
+#include "ground.h"
+#include "member.h"
 #include "plain.h"
 #include "puppet.h"
-#include "puppet_redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,14 +29,7 @@ static const char KEY[] = "t:v1:webhooks:#20.0";
 /* One gateway. Nexudus, Redis, clock and loop are the street's. */
 struct house {
     struct street *street;
-    struct metrics *metrics;
-    struct counters *counters;
-    struct memory *memory;
-    struct mailbox *mailbox;
-    struct puppet_redis redis;
-    size_t feed;
-    struct coherence *coherence;
-    struct lifetime lifetime;
+    struct member member;
     struct shared_options sharing;
     struct shared *shared;
     struct store store;
@@ -74,48 +67,36 @@ static void settle(struct street *street)
     puppet_settle(street->loop);
 }
 
-static void build(struct street *street, struct house *house, bool shares)
+static void build(struct street *street, struct house *house)
 {
     const struct fetcher_options options = plain_fetcher();
-    house->street = street;
-    house->metrics = metrics_new();
-    house->counters = metrics_block(house->metrics);
-    house->memory = memory_new(8 << 20);
-    house->mailbox = mailbox_new(street->loop, house);
-    puppet_redis_init(&house->redis, &street->store, street->loop);
+    const struct member_place place = {street->loop, street->log, &street->store, &street->channels};
     char name[16];
     snprintf(name, sizeof(name), "house-%zu", (size_t)(house - street->houses));
-    lifetime_set(&house->lifetime, TTL, STALE);
-    const struct coherence_options coherence = {.loop = street->loop,
-                                                .redis = shares ? &house->redis.redis : NULL,
-                                                .memory = house->memory,
-                                                .prefix = SLICE("t:"),
-                                                .name = name,
-                                                .lifetime = &house->lifetime};
-    house->coherence = coherence_new(&coherence, street->log, house->counters);
-    const struct redis_feed_events events = coherence_events(house->coherence);
-    house->feed = puppet_channels_subscribe(&street->channels, &events);
+    house->street = street;
+    lifetime_set(&house->member.lifetime, TTL, STALE);
+    member_init(&house->member, &place, name, 8 << 20);
     house->sharing = (struct shared_options){.loop = street->loop,
-                                             .redis = &house->redis.redis,
-                                             .memory = house->memory,
-                                             .channel = coherence_channel(house->coherence),
-                                             .name = coherence_name(house->coherence),
-                                             .lifetime = &house->lifetime};
-    house->shared = shared_new(&house->sharing, street->log, house->counters);
-    store_init(&house->store, house->memory, house->shared);
+                                             .redis = &house->member.redis.redis,
+                                             .memory = house->member.memory,
+                                             .channel = coherence_channel(house->member.coherence),
+                                             .name = coherence_name(house->member.coherence),
+                                             .lifetime = &house->member.lifetime};
+    house->shared = shared_new(&house->sharing, street->log, house->member.counters);
+    store_init(&house->store, house->member.memory, house->shared);
     const struct fetcher_cache cache = store_cache(&house->store);
     house->fetcher =
-        fetcher_new(street->loop, &street->nexudus.transport, &options, &cache, street->log, house->counters);
+        fetcher_new(street->loop, &street->nexudus.transport, &options, &cache, street->log, house->member.counters);
     const struct flow_parts parts = {
         .clock = street->clock,
-        .memory = house->memory,
+        .memory = house->member.memory,
         .fetcher = house->fetcher,
-        .mailbox = house->mailbox,
+        .mailbox = house->member.mailbox,
         .loop = street->loop,
-        .redis = &house->redis.redis,
+        .redis = &house->member.redis.redis,
         .sharing = &house->sharing,
         .log = street->log,
-        .counters = house->counters,
+        .counters = house->member.counters,
         .notable = street->notable,
     };
     house->flow = flow_new(street->snapshot, &parts);
@@ -151,10 +132,7 @@ static struct snapshot *build_snapshot(void)
 static int set_up(void **state)
 {
     struct street *street = mem_new(sizeof(*street));
-    street->clock = clock_new();
-    clock_freeze(street->clock);
-    street->loop = loop_new(street->clock);
-    street->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, street->clock);
+    ground_lay(&street->clock, &street->loop, &street->log);
     puppet_init(&street->nexudus, street->loop);
     street->nexudus.total_items = 45;
     puppet_store_init(&street->store, street->clock);
@@ -162,9 +140,9 @@ static int set_up(void **state)
     street->snapshot = build_snapshot();
     street->notable = notable_new();
     for (size_t i = 0; i < GATEWAYS; i++)
-        build(street, &street->houses[i], true);
+        build(street, &street->houses[i]);
     for (size_t i = 0; i < GATEWAYS; i++)
-        puppet_channels_link(&street->channels, street->houses[i].feed, true);
+        member_link(&street->houses[i].member, true);
     settle(street);
     clock_move(street->clock, 3 * CLOCK_SECOND); /* so that everything is after the links came up, and they have met */
     settle(street);
@@ -178,26 +156,21 @@ static void take_down(struct house *house)
     settle(house->street);
     flow_free(house->flow);
     shared_free(house->shared);
-    coherence_free(house->coherence);
-    settle(house->street);
-    puppet_redis_free(&house->redis);
-    mailbox_free(house->mailbox);
-    memory_free(house->memory);
-    metrics_free(house->metrics);
+    member_free(&house->member);
 }
 
 static int tear_down(void **state)
 {
     struct street *street = *state;
     for (size_t i = 0; i < GATEWAYS; i++)
-        street->houses[i].redis.is_held = false;
+        street->houses[i].member.redis.is_held = false;
     settle(street);
     for (size_t i = 0; i < street->asked; i++) {
         exchange_reset(street->askers[i].exchange);
         exchange_free(street->askers[i].exchange);
     }
     for (size_t i = 0; i < GATEWAYS; i++)
-        puppet_channels_link(&street->channels, street->houses[i].feed, false);
+        member_link(&street->houses[i].member, false);
     puppet_channels_free(&street->channels);
     for (size_t i = 0; i < GATEWAYS; i++)
         take_down(&street->houses[i]);
@@ -205,9 +178,7 @@ static int tear_down(void **state)
     notable_free(street->notable);
     puppet_free(&street->nexudus);
     puppet_store_free(&street->store);
-    loop_free(street->loop);
-    log_free(street->log);
-    clock_free(street->clock);
+    ground_clear(street->clock, street->loop, street->log);
     mem_free(street);
     return 0;
 }
@@ -284,7 +255,7 @@ static void move_seconds(struct street *street, int64_t seconds)
 
 static int64_t count(const struct street *street, size_t at, enum metric metric)
 {
-    return metrics_read(street->houses[at].metrics, metric);
+    return metrics_read(street->houses[at].member.metrics, metric);
 }
 
 static void on_purged(struct purge_order *purge)
@@ -299,9 +270,9 @@ static struct order *order_purge(struct street *street, size_t at, const char *h
     order->purge.head_length = strlen(head);
     memcpy(order->purge.head, head, order->purge.head_length);
     order->purge.soft = soft;
-    order->purge.reply_to = house->mailbox;
+    order->purge.reply_to = house->member.mailbox;
     order->purge.on_done = on_purged;
-    coherence_purge(house->coherence, &order->purge);
+    coherence_purge(house->member.coherence, &order->purge);
     return order;
 }
 
@@ -333,7 +304,7 @@ static void purge(struct street *street, size_t at, const char *head, bool soft)
 
 static struct puppet_redis *redis_of(struct street *street, size_t at)
 {
-    return &street->houses[at].redis;
+    return &street->houses[at].member.redis;
 }
 
 /* The shared store. */
@@ -416,7 +387,7 @@ static void what_is_no_window_is_replaced(void **state)
     for (size_t bit = 8 * 8; bit < 30 * 8; bit += 3) { /* ages, clocks, lives: what the scripts read, too */
         bytes = (char *)(uintptr_t)puppet_store_peek(&street->store, KEY).at;
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << bit % 8));
-        memory_remove(street->houses[1].memory, slice_of(KEY));
+        memory_remove(street->houses[1].member.memory, slice_of(KEY));
         clock_move(street->clock, 1000);
         if (street->asked >= ASKERS_MAX - 2)
             break;
@@ -425,7 +396,7 @@ static void what_is_no_window_is_replaced(void **state)
         assert_int_equal(street->nexudus.searches, searches + 1);
     }
     assert_int_equal(count(street, 1, METRIC_SHARED_MALFORMED), count(street, 1, METRIC_SHARED_STORES));
-    memory_remove(street->houses[0].memory, slice_of(KEY));
+    memory_remove(street->houses[0].member.memory, slice_of(KEY));
     ask(street, 0, NULL, "hit", 45);
 }
 
@@ -436,12 +407,12 @@ static void a_value_of_another_kind_is_replaced(void **state)
     const struct slice plain[] = {SLICE("SET"), slice_of(KEY), SLICE("hello")};
     puppet_reply_free(puppet_store_run(&street->store, list, 4));
     ask(street, 0, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
-    memory_remove(street->houses[1].memory, slice_of(KEY));
+    memory_remove(street->houses[1].member.memory, slice_of(KEY));
     ask(street, 1, NULL, "hit", 45);
     puppet_reply_free(puppet_store_run(&street->store, plain, 3));
-    memory_remove(street->houses[1].memory, slice_of(KEY));
+    memory_remove(street->houses[1].member.memory, slice_of(KEY));
     ask(street, 1, NULL, "fwd=uri-miss; fwd-status=200; stored\r", 45);
-    memory_remove(street->houses[0].memory, slice_of(KEY));
+    memory_remove(street->houses[0].member.memory, slice_of(KEY));
     ask(street, 0, NULL, "hit", 45);
 }
 
@@ -498,11 +469,11 @@ static void a_lookup_under_way_brings_nothing_old_back(void **state)
     struct asker *early = begin(street, 1, NULL);
     loop_turn(street->loop);
     street->nexudus.total_items = 46;
-    memory_invalidate(street->houses[1].memory, slice_of(KEY), 0);
+    memory_invalidate(street->houses[1].member.memory, slice_of(KEY), 0);
     settle(street);
     expect(street, early, "hit", 45);
 
-    memory_remove(street->houses[1].memory, slice_of(KEY));
+    memory_remove(street->houses[1].member.memory, slice_of(KEY));
     redis_of(street, 1)->is_held = true;
     struct asker *late = begin(street, 1, NULL);
     settle(street);
@@ -562,7 +533,7 @@ static void cut_off_memory_serves_until_its_ttl_and_is_checked_after(void **stat
     struct street *street = *state;
     ask(street, 0, NULL, "fwd=uri-miss", 45);
     ask(street, 1, NULL, "hit", 45);
-    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    member_link(&street->houses[1].member, false);
     redis_of(street, 1)->is_away = true;
     street->nexudus.total_items = 46;
     move_seconds(street, 10);
@@ -570,7 +541,7 @@ static void cut_off_memory_serves_until_its_ttl_and_is_checked_after(void **stat
     ask(street, 1, NULL, "hit; ttl=50\r", 45); /* it cannot know */
     move_seconds(street, 10);
     redis_of(street, 1)->is_away = false;
-    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    member_link(&street->houses[1].member, true);
     settle(street);
     ask(street, 1, NULL, "hit; ttl=50\r", 46); /* Redis was asked first */
     uint64_t calls = redis_of(street, 1)->calls;
@@ -582,7 +553,7 @@ static void cut_off_memory_serves_nothing_stale_at_once(void **state)
 {
     struct street *street = *state;
     ask(street, 0, NULL, "fwd=uri-miss", 45);
-    puppet_channels_link(&street->channels, street->houses[0].feed, false);
+    member_link(&street->houses[0].member, false);
     redis_of(street, 0)->is_away = true;
     move_seconds(street, 61);
     street->nexudus.total_items = 46;
@@ -597,8 +568,8 @@ static void after_a_break_each_window_is_looked_up_once(void **state)
 {
     struct street *street = *state;
     ask(street, 0, NULL, "fwd=uri-miss", 45);
-    puppet_channels_link(&street->channels, street->houses[0].feed, false);
-    puppet_channels_link(&street->channels, street->houses[0].feed, true);
+    member_link(&street->houses[0].member, false);
+    member_link(&street->houses[0].member, true);
     settle(street);
     puppet_store_flush(&street->store);
     ask(street, 0, NULL, "hit; ttl=60\r", 45);
@@ -629,7 +600,7 @@ static void a_purge_reaches_memory_and_redis_of_both(void **state)
     purge(street, 0, "t:v1:coworkers:", false);
     ask(street, 0, NULL, "hit", 48);
     ask(street, 1, NULL, "hit", 48);
-    assert_int_equal(memory_stats(street->houses[0].memory).entries, 1);
+    assert_int_equal(memory_stats(street->houses[0].member.memory).entries, 1);
 }
 
 static void a_purge_empties_memory_soon(void **state)
@@ -638,8 +609,8 @@ static void a_purge_empties_memory_soon(void **state)
     ask(street, 0, NULL, "fwd=uri-miss", 45);
     ask(street, 1, NULL, "hit", 45);
     purge(street, 0, "t:v1:", false);
-    assert_int_equal(memory_stats(street->houses[0].memory).entries, 0);
-    assert_int_equal(memory_stats(street->houses[1].memory).entries, 0);
+    assert_int_equal(memory_stats(street->houses[0].member.memory).entries, 0);
+    assert_int_equal(memory_stats(street->houses[1].member.memory).entries, 0);
 }
 
 static void a_soft_purge_makes_stale(void **state)
@@ -776,7 +747,7 @@ static void who_does_not_confirm_is_named(void **state)
 static void who_has_said_goodbye_is_not_waited_for(void **state)
 {
     struct street *street = *state;
-    coherence_leave(street->houses[1].coherence);
+    coherence_leave(street->houses[1].member.coherence);
     settle(street);
     struct order *order = order_purge(street, 0, "t:v1:", false);
     settle(street);
@@ -790,7 +761,7 @@ static void who_has_died_is_not_waited_for_long(void **state)
 {
     struct street *street = *state;
     redis_of(street, 1)->is_away = true;
-    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    member_link(&street->houses[1].member, false);
     for (int i = 0; i < 20; i++)
         move_seconds(street, 1);
     struct order *order = order_purge(street, 0, "t:v1:", false);
@@ -805,14 +776,14 @@ static void a_purge_that_was_missed_is_in_the_log(void **state)
     struct street *street = *state;
     ask(street, 0, NULL, "fwd=uri-miss", 45);
     ask(street, 1, NULL, "hit", 45);
-    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    member_link(&street->houses[1].member, false);
     street->nexudus.total_items = 46;
     move_seconds(street, 1);
     struct order *order = order_purge(street, 0, "t:v1:", false);
     settle(street);
     assert_int_equal(order->answers, 0);
     ask(street, 1, NULL, "hit; ttl=59\r", 45);
-    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    member_link(&street->houses[1].member, true);
     settle(street);
     assert_int_equal(order->answers, 1); /* it has read the log, and says so */
     assert_true(names(&order->purge.silent, ""));
@@ -845,7 +816,7 @@ static void without_redis_a_purge_is_local_and_told_later(void **state)
     ask(street, 0, NULL, "fwd=uri-miss", 45);
     ask(street, 1, NULL, "hit", 45);
     redis_of(street, 0)->is_away = true;
-    puppet_channels_link(&street->channels, street->houses[0].feed, false);
+    member_link(&street->houses[0].member, false);
     move_seconds(street, 1);
     struct order *order = order_purge(street, 0, "t:v1:", false);
     settle(street);
@@ -862,7 +833,7 @@ static void without_redis_a_purge_is_local_and_told_later(void **state)
     end_order(order);
     redis_of(street, 0)->is_away = false;
     ask(street, 1, NULL, "hit", 45);
-    puppet_channels_link(&street->channels, street->houses[0].feed, true);
+    member_link(&street->houses[0].member, true);
     settle(street);
     ask(street, 1, NULL, "fwd=uri-miss", 46);
 }
@@ -952,9 +923,9 @@ static void who_leaves_tells_what_it_has_kept(void **state)
     purge_in_vain(street, "t:v1:", false);
     redis_of(street, 0)->refusal = NULL;
     street->nexudus.total_items = 46;
-    coherence_leave(street->houses[0].coherence);
+    coherence_leave(street->houses[0].member.coherence);
     settle(street);
-    assert_true(coherence_has_left(street->houses[0].coherence));
+    assert_true(coherence_has_left(street->houses[0].member.coherence));
     ask(street, 1, NULL, "fwd=uri-miss", 46);
     struct order *order = order_purge(street, 1, "t:v1:", false);
     settle(street);
@@ -971,18 +942,8 @@ static void a_new_gateway_with_a_slow_redis_purges_all_the_same(void **state)
     ask(street, 0, NULL, "fwd=uri-miss", 45);
     puppet_store_flush(&street->store);
     street->store.skew_us = -3600 * CLOCK_SECOND;
-    coherence_free(street->houses[1].coherence);
-    memory_free(street->houses[1].memory);
-    street->houses[1].memory = memory_new(8 << 20);
-    const struct coherence_options options = {.loop = street->loop,
-                                              .redis = &street->houses[1].redis.redis,
-                                              .memory = street->houses[1].memory,
-                                              .prefix = SLICE("t:"),
-                                              .name = "house-1",
-                                              .lifetime = &street->houses[1].lifetime};
-    street->houses[1].coherence = coherence_new(&options, street->log, street->houses[1].counters);
-    street->channels.feeds[street->houses[1].feed].events = coherence_events(street->houses[1].coherence);
-    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    member_begin_anew(&street->houses[1].member);
+    member_link(&street->houses[1].member, true);
     settle(street);
     move_tenths(street, 160); /* the old one is forgotten */
     street->nexudus.total_items = 46;
@@ -996,11 +957,11 @@ static void an_infinite_number_in_the_log_stops_nobody(void **state)
     struct street *street = *state;
     const struct slice bad[] = {SLICE("ZADD"), SLICE("t:{gateways}:purges"), SLICE("inf"), SLICE("ht:v1:")};
     ask(street, 0, NULL, "fwd=uri-miss", 45);
-    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    member_link(&street->houses[1].member, false);
     puppet_reply_free(puppet_store_run(&street->store, bad, 4));
-    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    member_link(&street->houses[1].member, true);
     settle(street);
-    assert_true(memory_link_is_up(memory_link(street->houses[1].memory)));
+    assert_true(memory_link_is_up(memory_link(street->houses[1].member.memory)));
     ask(street, 1, NULL, "hit", 45);
     puppet_reply_free(puppet_store_run(&street->store, bad, 4));
     street->nexudus.total_items = 46;
@@ -1012,7 +973,7 @@ static void an_infinite_number_in_the_log_stops_nobody(void **state)
 static void who_was_there_by_a_faster_clock_is_not_awaited_for_ever(void **state)
 {
     struct street *street = *state;
-    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    member_link(&street->houses[1].member, false);
     redis_of(street, 1)->is_away = true;
     street->store.skew_us = -3600 * CLOCK_SECOND;
     move_tenths(street, 200);
@@ -1030,7 +991,7 @@ static void the_log_lives_as_long_as_the_longest_lives(void **state)
     struct street *street = *state;
     const struct slice left[] = {SLICE("PTTL"), SLICE("t:{gateways}:purges")};
     purge(street, 0, "t:v1:", false);
-    lifetime_set(&street->houses[1].lifetime, CLOCK_SECOND, 0);
+    lifetime_set(&street->houses[1].member.lifetime, CLOCK_SECOND, 0);
     purge(street, 1, "t:v1:webhooks:", false);
     redisReply *reply = puppet_store_run(&street->store, left, 2);
     assert_true(reply->integer > (TTL + STALE) / CLOCK_MILLISECOND);
@@ -1041,15 +1002,15 @@ static void the_log_lives_as_long_as_the_longest_lives(void **state)
 static void who_is_linked_is_there(void **state)
 {
     struct street *street = *state;
-    puppet_channels_link(&street->channels, street->houses[1].feed, false);
+    member_link(&street->houses[1].member, false);
     puppet_store_flush(&street->store);
-    puppet_channels_link(&street->channels, street->houses[1].feed, true);
+    member_link(&street->houses[1].member, true);
     settle(street);
     const struct slice count_them[] = {SLICE("ZCARD"), SLICE("t:{gateways}:live")};
     redisReply *reply = puppet_store_run(&street->store, count_them, 2);
     assert_int_equal(reply->integer, 1);
     puppet_reply_free(reply);
-    assert_true(memory_link_is_up(memory_link(street->houses[1].memory)));
+    assert_true(memory_link_is_up(memory_link(street->houses[1].member.memory)));
 }
 
 static void numbers_grow_though_redis_was_emptied(void **state)
@@ -1072,18 +1033,10 @@ static void numbers_grow_though_redis_was_emptied(void **state)
 static void a_gateway_alone_purges_alone(void **state)
 {
     struct street *street = *state;
-    struct house *alone = mem_new(sizeof(*alone));
-    alone->street = street;
-    alone->metrics = metrics_new();
-    alone->memory = memory_new(1 << 20);
-    alone->mailbox = mailbox_new(street->loop, alone);
+    const struct member_place place = {.loop = street->loop, .log = street->log};
+    struct member *alone = mem_new(sizeof(*alone));
     lifetime_set(&alone->lifetime, TTL, 0);
-    const struct coherence_options options = {.loop = street->loop,
-                                              .memory = alone->memory,
-                                              .prefix = SLICE("t:"),
-                                              .name = "alone",
-                                              .lifetime = &alone->lifetime};
-    alone->coherence = coherence_new(&options, street->log, metrics_block(alone->metrics));
+    member_init(alone, &place, "alone", 1 << 20);
     assert_int_equal(memory_link(alone->memory), MEMORY_ALONE);
     struct order *order = mem_new(sizeof(*order));
     memcpy(order->purge.head, "t:v1:", 5);
@@ -1097,10 +1050,7 @@ static void a_gateway_alone_purges_alone(void **state)
     assert_true(names(&order->purge.confirmed, "alone\n"));
     assert_int_equal(purges_known(memory_purges(alone->memory)), 1);
     end_order(order);
-    coherence_free(alone->coherence);
-    mailbox_free(alone->mailbox);
-    memory_free(alone->memory);
-    metrics_free(alone->metrics);
+    member_free(alone);
     mem_free(alone);
 }
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "ground.h"
 #include "plain.h"
 #include "puppet.h"
 #include "upstream/token.h"
@@ -14,10 +15,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-enum { WAITERS_MAX = 500, LOG_BYTES_MAX = 64 * 1024 };
+enum { WAITERS_MAX = 500 };
 
 struct wanting {
     struct token_waiter waiter;
@@ -52,12 +52,7 @@ static int set_up(void **state)
 {
     struct house *house = mem_new(sizeof *house);
 
-    house->clock = clock_new();
-    clock_freeze(house->clock);
-    house->loop = loop_new(house->clock);
-    assert_non_null(house->loop);
-    house->log_fd = memfd_create("log", MFD_CLOEXEC);
-    house->log = log_new(house->log_fd, LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT, house->clock);
+    house->log_fd = ground_lay_logged(&house->clock, &house->loop, &house->log);
     house->metrics = metrics_new();
     house->counters = metrics_block(house->metrics);
     random_init(&house->random, 11);
@@ -75,11 +70,9 @@ static int tear_down(void **state)
     token_free(house->token);
     puppet_settle(house->loop);
     puppet_free(&house->puppet);
-    loop_free(house->loop);
-    log_free(house->log);
-    close(house->log_fd);
     metrics_free(house->metrics);
-    clock_free(house->clock);
+    ground_clear(house->clock, house->loop, house->log);
+    close(house->log_fd);
     mem_free(house);
     return 0;
 }
@@ -130,15 +123,7 @@ static void assert_calls(const struct house *house, size_t logins, size_t refres
 
 static size_t count_in_log(const struct house *house, const char *text)
 {
-    static char bytes[LOG_BYTES_MAX];
-    ssize_t length = pread(house->log_fd, bytes, sizeof bytes - 1, 0);
-    size_t count = 0;
-
-    assert_true(length >= 0 && length < LOG_BYTES_MAX - 1);
-    bytes[length] = '\0';
-    for (const char *at = bytes; (at = strstr(at, text)) != NULL; at++)
-        count++;
-    return count;
+    return ground_logged(house->log_fd, text);
 }
 
 static void nobody_wants_nothing_is_sent(void **state)

@@ -9,6 +9,7 @@
 #define NEXGATE_TESTS_CONN_BENCH_H
 
 #include "front/conn_home.h"
+#include "ground.h"
 #include "unit/tls_bench.h"
 
 #include <arpa/inet.h>
@@ -142,10 +143,7 @@ static inline struct bench *bench_new(void)
         .idle_timeout_us = 60 * CLOCK_SECOND,
         .write_timeout_us = 30 * CLOCK_SECOND,
     };
-    bench->clock = clock_new();
-    clock_freeze(bench->clock);
-    bench->loop = loop_new(bench->clock);
-    bench->log = log_new(STDERR_FILENO, LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, bench->clock);
+    ground_lay(&bench->clock, &bench->loop, &bench->log);
     bench->metrics = metrics_new();
     bench->handler.start = bench_start;
     bench->home = conn_home_new(bench->loop, &bench->options, &bench->handler, bench->log,
@@ -181,10 +179,8 @@ static inline void bench_settle(struct bench *bench)
 static inline void bench_free(struct bench *bench)
 {
     conn_home_free(bench->home);
-    loop_free(bench->loop);
     metrics_free(bench->metrics);
-    log_free(bench->log);
-    clock_free(bench->clock);
+    ground_clear(bench->clock, bench->loop, bench->log);
     if (bench->tls != NULL) {
         tls_free(bench->tls);
         SSL_CTX_free(bench->client_context);

@@ -4,9 +4,8 @@
 #ifndef NEXGATE_TESTS_FAKE_REDIS_H
 #define NEXGATE_TESTS_FAKE_REDIS_H
 
-#include "base/log.h"
 #include "base/metrics.h"
-#include "io/loop.h"
+#include "ground.h"
 #include "io/redis.h"
 
 #include <errno.h>
@@ -32,6 +31,8 @@ struct fake_house {
     int peer; /* the connection that is talked to; -1: none */
     char heard[FAKE_HEARD_MAX];
     size_t heard_length;
+    struct redis_url url;      /* of the connection under test */
+    struct redis_alarm *alarm; /* of the next connection; NULL: none */
 };
 
 static void fake_listen(struct fake_house *house)
@@ -51,16 +52,9 @@ static void fake_listen(struct fake_house *house)
 static int fake_set_up(void **state)
 {
     struct fake_house *house = mem_new(sizeof *house);
-    char path[] = "/tmp/nexgate-log-XXXXXX";
-    house->clock = clock_new();
-    clock_freeze(house->clock);
-    house->loop = loop_new(house->clock);
-    assert_non_null(house->loop);
+    house->log_fd = ground_lay_logged(&house->clock, &house->loop, &house->log);
     house->metrics = metrics_new();
     house->counters = metrics_block(house->metrics);
-    house->log_fd = mkstemp(path);
-    unlink(path);
-    house->log = log_new(house->log_fd, LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT, house->clock);
     house->peer = -1;
     fake_listen(house);
     *state = house;
@@ -70,15 +64,13 @@ static int fake_set_up(void **state)
 static int fake_tear_down(void **state)
 {
     struct fake_house *house = *state;
-    loop_free(house->loop);
     if (house->peer >= 0)
         close(house->peer);
     if (house->listener >= 0)
         close(house->listener);
-    log_free(house->log);
-    close(house->log_fd);
     metrics_free(house->metrics);
-    clock_free(house->clock);
+    ground_clear(house->clock, house->loop, house->log);
+    close(house->log_fd);
     mem_free(house);
     return 0;
 }
@@ -164,6 +156,24 @@ static inline void fake_hang_up(struct fake_house *house)
 {
     close(house->peer);
     house->peer = -1;
+}
+
+/* The connection under test, to redis://WHO:port/DATABASE. */
+static inline struct redis *fake_connect(struct fake_house *house, const char *who, int database)
+{
+    char text[200], why[REDIS_URL_WHY_MAX];
+    const struct redis_options options = {&house->url, FAKE_TIMEOUT_US, house->alarm};
+    snprintf(text, sizeof text, "redis://%s:%d/%d", who, house->port, database);
+    assert_true(redis_url_read(slice_of(text), &house->url, why));
+    struct redis *redis = redis_new(house->loop, &options, house->log, house->counters);
+    assert_non_null(redis);
+    return redis;
+}
+
+static inline void fake_disconnect(struct fake_house *house, struct redis *redis)
+{
+    redis_free(redis);
+    redis_url_free(&house->url);
 }
 
 #define FAKE_PING "*1\r\n$4\r\nPING\r\n"

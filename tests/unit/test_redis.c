@@ -21,28 +21,6 @@ struct asked {
     struct asked *cancels, *starts; /* in on_done */
 };
 
-static struct redis_url url;
-
-/* redis://WHO:port/DATABASE */
-static struct redis_alarm *shared_alarm; /* of the next ones */
-
-static struct redis *connect_to(struct fake_house *house, const char *who, int database)
-{
-    char text[200], why[REDIS_URL_WHY_MAX];
-    struct redis_options options = {&url, FAKE_TIMEOUT_US, shared_alarm};
-    snprintf(text, sizeof text, "redis://%s:%d/%d", who, house->port, database);
-    assert_true(redis_url_read(slice_of(text), &url, why));
-    struct redis *redis = redis_new(house->loop, &options, house->log, house->counters);
-    assert_non_null(redis);
-    return redis;
-}
-
-static void disconnect(struct redis *redis)
-{
-    redis_free(redis);
-    redis_url_free(&url);
-}
-
 static void ask(struct redis *redis, struct asked *asked, const char *word);
 
 static void on_done(struct redis_call *call)
@@ -74,10 +52,7 @@ static void ask(struct redis *redis, struct asked *asked, const char *word)
 
 static bool logged(struct fake_house *house, const char *text)
 {
-    static char said[256 * 1024];
-    ssize_t length = pread(house->log_fd, said, sizeof said - 1, 0);
-    said[length > 0 ? length : 0] = '\0';
-    return strstr(said, text) != NULL;
+    return ground_logged(house->log_fd, text) > 0;
 }
 
 static int64_t counted(struct fake_house *house, enum metric metric)
@@ -95,7 +70,7 @@ static int64_t counted(struct fake_house *house, enum metric metric)
 static void answers_come_in_their_order(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked one = {0}, two = {0}, three = {0};
     ask(redis, &one, "ONE"); /* these wait for the connection */
     ask(redis, &two, "TWO");
@@ -121,14 +96,14 @@ static void answers_come_in_their_order(void **state)
     assert_int_equal(counted(house, METRIC_REDIS_COMMANDS), 3);
     assert_int_equal(counted(house, METRIC_REDIS_ERRORS), 1);
     assert_int_equal(counted(house, METRIC_REDIS_UP), 1);
-    disconnect(redis);
+    fake_disconnect(house, redis);
     assert_int_equal(counted(house, METRIC_REDIS_UP), 0);
 }
 
 static void the_login_comes_first(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "ann:p%2Bw+x@localhost", 7);
+    struct redis *redis = fake_connect(house, "ann:p%2Bw+x@localhost", 7);
     struct asked asked = {0};
     ask(redis, &asked, "GO");
     fake_accept(house);
@@ -138,14 +113,14 @@ static void the_login_comes_first(void **state)
     fake_say(house, ":7\r\n");
     FAKE_WAIT(house, asked.done);
     assert_int_equal(asked.type, REDIS_REPLY_INTEGER);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 /* A server may repeat what it was sent: of its words only the first is kept. */
 static void a_refused_login_is_told_without_the_password(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, ":sesame@127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, ":sesame@127.0.0.1", 0);
     struct asked asked = {0};
     ask(redis, &asked, "GO");
     fake_accept(house);
@@ -156,13 +131,13 @@ static void a_refused_login_is_told_without_the_password(void **state)
     assert_false(redis->is_there(redis));
     assert_true(logged(house, "the login was answered ERR"));
     assert_false(logged(house, "sesame"));
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_late_command_drops_its_connection(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked late = {0}, other = {0}, next = {0}, refused = {0};
     fake_welcome(house);
     ask(redis, &late, "LATE");
@@ -188,7 +163,7 @@ static void a_late_command_drops_its_connection(void **state)
     FAKE_WAIT(house, next.done);
     ASSERT_OUTCOME(&next, REDIS_ANSWERED, true);
     assert_int_equal(counted(house, METRIC_REDIS_RECONNECTS), 1);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 /* Each thread has a connection of its own; who asks on one after the other does not wait twice. */
@@ -196,14 +171,14 @@ static void what_hangs_for_one_thread_is_not_waited_for_by_another(void **state)
 {
     struct fake_house *house = *state;
     struct redis_alarm alarm = {0};
-    shared_alarm = &alarm;
-    struct redis *one = connect_to(house, "127.0.0.1", 0);
+    house->alarm = &alarm;
+    struct redis *one = fake_connect(house, "127.0.0.1", 0);
     fake_welcome(house);
     int first = house->peer;
     house->peer = -1;
-    struct redis *other =
-        redis_new(house->loop, &(struct redis_options){&url, FAKE_TIMEOUT_US, &alarm}, house->log, house->counters);
-    shared_alarm = NULL;
+    struct redis *other = redis_new(house->loop, &(struct redis_options){&house->url, FAKE_TIMEOUT_US, &alarm},
+                                    house->log, house->counters);
+    house->alarm = NULL;
     struct asked late = {0}, refused = {0}, again = {0};
     fake_welcome(house);
     fake_move(house, 1);
@@ -223,14 +198,14 @@ static void what_hangs_for_one_thread_is_not_waited_for_by_another(void **state)
     FAKE_WAIT(house, again.done);
     close(first);
     redis_free(other);
-    disconnect(one);
+    fake_disconnect(house, one);
 }
 
 /* The deadline is over and so is the work: whoever was busy was us. */
 static void what_has_come_is_not_late(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked asked = {0};
     fake_welcome(house);
     ask(redis, &asked, "ONE");
@@ -239,13 +214,13 @@ static void what_has_come_is_not_late(void **state)
     clock_move(house->clock, 10 * FAKE_TIMEOUT_US);
     FAKE_WAIT(house, asked.done);
     ASSERT_OUTCOME(&asked, REDIS_ANSWERED, true);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_row_of_late_commands_opens_the_breaker(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked late[REDIS_BREAKER_ROW], refused = {0}, again = {0};
     memset(late, 0, sizeof late);
     for (size_t i = 0; i < REDIS_BREAKER_ROW; i++) {
@@ -278,7 +253,7 @@ static void a_row_of_late_commands_opens_the_breaker(void **state)
     fake_say(house, "+OK\r\n");
     FAKE_WAIT(house, again.done);
     ASSERT_OUTCOME(&again, REDIS_ANSWERED, true);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_dead_server_is_away_until_it_is_back(void **state)
@@ -286,7 +261,7 @@ static void a_dead_server_is_away_until_it_is_back(void **state)
     struct fake_house *house = *state;
     close(house->listener);
     house->listener = -1;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked waits = {0}, back = {0};
     ask(redis, &waits, "WAITS");
     FAKE_WAIT(house, waits.done);
@@ -300,13 +275,13 @@ static void a_dead_server_is_away_until_it_is_back(void **state)
     fake_hear(house, "*1\r\n$4\r\nBACK\r\n");
     fake_say(house, "_\r\n"); /* and this is no RESP2 */
     FAKE_WAIT(house, back.done);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_cancelled_call_swallows_its_reply(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked one = {0}, two = {0}, waiting = {0}, unsent = {0};
     ask(redis, &waiting, "WAITING");
     redis->cancel(redis, &waiting.call);
@@ -323,13 +298,13 @@ static void a_cancelled_call_swallows_its_reply(void **state)
     fake_settle(house);
     assert_string_equal(two.text, "2");
     assert_int_equal(one.done + waiting.done + unsent.done, 0);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void calls_may_be_made_where_others_end(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked one = {0}, two = {0}, next = {0}, last = {0};
     fake_welcome(house);
     one.starts = &next;
@@ -346,7 +321,7 @@ static void calls_may_be_made_where_others_end(void **state)
     fake_hear(house, "*1\r\n$4\r\nNEXT\r\n");
     fake_say(house, "+done\r\n");
     FAKE_WAIT(house, last.done);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void nonsense_ends_the_connection(void **state)
@@ -364,7 +339,7 @@ static void nonsense_ends_the_connection(void **state)
         "*3\r\n+a\r\n",
     };
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     for (size_t i = 0; i < sizeof NONSENSE / sizeof NONSENSE[0]; i++) {
         struct asked asked = {0}, fine = {0};
         fake_welcome(house);
@@ -384,7 +359,7 @@ static void nonsense_ends_the_connection(void **state)
             ASSERT_OUTCOME(&asked, REDIS_AWAY, true);
     }
     fake_welcome(house); /* and each time it came back */
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static const struct redis_script SCRIPT = {"answer", "return KEYS[1]"};
@@ -392,7 +367,7 @@ static const struct redis_script SCRIPT = {"answer", "return KEYS[1]"};
 static void a_script_that_is_not_known_is_sent_whole(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked asked = {.call = {.script = &SCRIPT, .key_count = 1}, .redis = redis};
     asked.call.arguments[0] = slice_of("k");
     asked.call.arguments[1] = slice_of("v");
@@ -407,13 +382,13 @@ static void a_script_that_is_not_known_is_sent_whole(void **state)
     fake_say(house, "$1\r\nk\r\n");
     FAKE_WAIT(house, asked.done);
     assert_string_equal(asked.text, "k");
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_loading_server_is_away(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked one = {0}, two = {0};
     fake_welcome(house);
     ask(redis, &one, "ONE");
@@ -424,13 +399,13 @@ static void a_loading_server_is_away(void **state)
     ASSERT_OUTCOME(&one, REDIS_AWAY, false); /* it said that it did nothing */
     ASSERT_OUTCOME(&two, REDIS_AWAY, true);
     assert_false(redis->is_there(redis));
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void an_idle_connection_must_give_a_sign_of_life(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     fake_welcome(house);
     fake_settle(house);
     fake_move(house, REDIS_HEARTBEAT_US);
@@ -443,13 +418,13 @@ static void an_idle_connection_must_give_a_sign_of_life(void **state)
     fake_hear(house, FAKE_PING);
     fake_move(house, FAKE_TIMEOUT_US);
     fake_welcome(house); /* the old one is dropped */
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void closing_answers_everybody(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked one = {0}, after = {0}, cancelled = {0};
     fake_welcome(house);
     ask(redis, &one, "ONE");
@@ -464,13 +439,13 @@ static void closing_answers_everybody(void **state)
     ASSERT_OUTCOME(&one, REDIS_AWAY, true);
     ASSERT_OUTCOME(&after, REDIS_AWAY, false);
     assert_int_equal(cancelled.done, 0);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void freeing_forgets_everybody(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked waiting = {0}, sent = {0}, early = {0};
     fake_welcome(house);
     ask(redis, &sent, "SENT");
@@ -478,7 +453,7 @@ static void freeing_forgets_everybody(void **state)
     ask(redis, &waiting, "UNSENT");
     redis_close(redis);
     ask(redis, &early, "EARLY");
-    disconnect(redis);
+    fake_disconnect(house, redis);
     fake_settle(house);
     assert_int_equal(waiting.done + sent.done + early.done, 0);
 }
@@ -486,7 +461,7 @@ static void freeing_forgets_everybody(void **state)
 static void too_many_at_once_are_refused(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house, "127.0.0.1", 0);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked *many = mem_new((REDIS_CALLS_MAX + 1) * sizeof *many);
     for (size_t i = 0; i <= REDIS_CALLS_MAX; i++)
         ask(redis, &many[i], "X");
@@ -494,7 +469,7 @@ static void too_many_at_once_are_refused(void **state)
     loop_turn(house->loop);
     ASSERT_OUTCOME(&many[REDIS_CALLS_MAX], REDIS_AWAY, false);
     assert_int_equal(many[0].done, 0);
-    disconnect(redis);
+    fake_disconnect(house, redis);
     mem_free(many);
 }
 

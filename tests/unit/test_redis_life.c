@@ -21,25 +21,6 @@ struct asked {
     char text[64]; /* of the reply */
 };
 
-static struct redis_url url;
-
-static struct redis *connect_to(struct fake_house *house)
-{
-    char text[100], why[REDIS_URL_WHY_MAX];
-    snprintf(text, sizeof text, "redis://127.0.0.1:%d", house->port);
-    assert_true(redis_url_read(slice_of(text), &url, why));
-    struct redis_options options = {&url, FAKE_TIMEOUT_US, NULL};
-    struct redis *redis = redis_new(house->loop, &options, house->log, house->counters);
-    assert_non_null(redis);
-    return redis;
-}
-
-static void disconnect(struct redis *redis)
-{
-    redis_free(redis);
-    redis_url_free(&url);
-}
-
 static void on_done(struct redis_call *call)
 {
     struct asked *asked = MEM_OUTER(call, struct asked, call);
@@ -68,7 +49,7 @@ static void get(struct redis *redis, struct asked *asked, bool with_life)
 static void the_life_is_asked_before_the_command(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked one, plain, two;
     get(redis, &one, true); /* waits for the connection */
     fake_welcome(house);
@@ -84,13 +65,13 @@ static void the_life_is_asked_before_the_command(void **state)
     assert_string_equal(plain.text, "plain");
     ASSERT_ANSWERED(&two, -2, "");
     assert_int_equal(metrics_read(house->metrics, METRIC_REDIS_COMMANDS), 3);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_life_that_is_refused_is_not_known(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked asked;
     fake_welcome(house);
     get(redis, &asked, true);
@@ -98,13 +79,13 @@ static void a_life_that_is_refused_is_not_known(void **state)
     fake_say(house, "-NOPERM this user has no permissions\r\n$3\r\none\r\n");
     FAKE_WAIT(house, asked.done);
     ASSERT_ANSWERED(&asked, REDIS_LIFE_UNKNOWN, "one");
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_cancelled_call_swallows_both_replies(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked before, between, after, next;
     fake_welcome(house);
     get(redis, &before, true);
@@ -121,13 +102,13 @@ static void a_cancelled_call_swallows_both_replies(void **state)
     assert_int_equal(before.done + between.done, 0);
     ASSERT_ANSWERED(&after, 3, "after");
     ASSERT_ANSWERED(&next, 4, "next");
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void a_connection_that_ends_between_the_replies_is_told_once(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked half, whole;
     fake_welcome(house);
     get(redis, &half, true);
@@ -143,13 +124,13 @@ static void a_connection_that_ends_between_the_replies_is_told_once(void **state
     assert_true(half.call.maybe_done);
     assert_int_equal(whole.done, 1);
     assert_int_equal(whole.call.outcome, REDIS_AWAY);
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 static void half_an_answer_is_late(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked late, next;
     fake_welcome(house);
     get(redis, &late, true);
@@ -165,14 +146,14 @@ static void half_an_answer_is_late(void **state)
     fake_say(house, ":2\r\n+next\r\n");
     FAKE_WAIT(house, next.done);
     ASSERT_ANSWERED(&next, 2, "next");
-    disconnect(redis);
+    fake_disconnect(house, redis);
 }
 
 /* As many calls as may be under way, each with two replies to come; the ring grows with half an answer in it. */
 static void as_many_fit_as_without_a_life(void **state)
 {
     struct fake_house *house = *state;
-    struct redis *redis = connect_to(house);
+    struct redis *redis = fake_connect(house, "127.0.0.1", 0);
     struct asked *many = mem_new(REDIS_CALLS_MAX * sizeof *many);
     fake_welcome(house);
     get(redis, &many[0], true);
@@ -187,7 +168,7 @@ static void as_many_fit_as_without_a_life(void **state)
     FAKE_WAIT(house, many[1].done);
     ASSERT_ANSWERED(&many[0], 7, "first");
     ASSERT_ANSWERED(&many[1], 8, "second");
-    disconnect(redis);
+    fake_disconnect(house, redis);
     mem_free(many);
 }
 
