@@ -397,6 +397,27 @@ static enum step_result fill_part(struct search *search, size_t index)
     return fetch_part(search, index);
 }
 
+/* A window that the store had may have grown too old for the request while the page's other one was waited for: drops
+ * it, to be looked for again. What was fetched for the request stays, or this might never end. */
+static bool drop_outgrown(struct search *search)
+{
+    for (size_t i = 0; search->part_count == PAGE_WINDOWS_MAX && i < search->part_count; i++) {
+        struct search_part *part = &search->parts[i];
+        int64_t age_us = entry_age(part->entry, search->now_us);
+        int64_t ttl_us = entry_ttl(part->entry, search->options->ttl_us);
+        enum freshness freshness = freshness_judge(&search->directives, age_us, ttl_us);
+        bool is_refused =
+            freshness == FRESHNESS_REFUSED ||
+            (freshness == FRESHNESS_STALE && !freshness_leaves_stale_to_us(&search->directives, age_us, ttl_us));
+        if (part->reason != FORWARD_NONE || part->is_bridged || !is_refused)
+            continue;
+        entry_unref(part->entry);
+        part->entry = NULL;
+        return true;
+    }
+    return false;
+}
+
 enum step_result step_gather(struct search *search)
 {
     enum step_result result = STEP_NEXT;
@@ -422,7 +443,7 @@ enum step_result step_gather(struct search *search)
             result = fill_part(search, missing);
         else if (disagree(search))
             result = settle(search);
-        else
+        else if (!drop_outgrown(search))
             break;
     }
     return result;

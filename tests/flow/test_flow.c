@@ -314,6 +314,40 @@ static void a_page_of_two_windows_is_a_hit_only_if_both_were(void **state)
     assert_int_equal(house->puppet.searches, 2);
 }
 
+/* While the second window was fetched the first may have grown too old for the request, though not for us. */
+static void a_window_that_grew_too_old_for_the_request_is_fetched_too(void **state)
+{
+    static const struct {
+        const char *directive;
+        int64_t waited_us;
+        size_t searches;
+    } ROWS[] = {
+        {"Cache-Control: max-age=12", 2 * CLOCK_SECOND, 2},
+        {"Cache-Control: max-age=12", 3 * CLOCK_SECOND, 3},
+        {"Cache-Control: min-fresh=48", 2 * CLOCK_SECOND, 2},
+        {"Cache-Control: min-fresh=48", 3 * CLOCK_SECOND, 3},
+        {NULL, 9 * CLOCK_SECOND, 2},
+    };
+    struct house *house = *state;
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        char query[64];
+        snprintf(query, sizeof(query), "WebHook_ErrorCount=%zu&size=10", i);
+        size_t before = house->puppet.searches;
+        assert_int_equal(ask(house, "free", query, NULL), 200);
+        clock_move(house->clock, 10 * CLOCK_SECOND);
+        snprintf(query, sizeof(query), "WebHook_ErrorCount=%zu&size=15&page=2", i);
+        house->puppet.hold_searches = true;
+        struct asker *asker = begin(house, "free", query, ROWS[i].directive);
+        puppet_settle(house->loop);
+        clock_move(house->clock, ROWS[i].waited_us);
+        house->puppet.hold_searches = false;
+        puppet_release(&house->puppet);
+        puppet_settle(house->loop);
+        assert_int_equal(read_answer(house, asker), 200);
+        assert_int_equal(house->puppet.searches - before, ROWS[i].searches);
+    }
+}
+
 static void a_set_that_ends_in_the_first_window_costs_one_call(void **state)
 {
     struct house *house = *state;
@@ -1101,6 +1135,7 @@ int main(void)
         TEST(equal_misses_are_one_call),
         TEST(a_walk_costs_one_call_a_window),
         TEST(a_page_of_two_windows_is_a_hit_only_if_both_were),
+        TEST(a_window_that_grew_too_old_for_the_request_is_fetched_too),
         TEST(a_set_that_ends_in_the_first_window_costs_one_call),
         TEST(the_older_of_two_disagreeing_windows_is_fetched_again),
         TEST(a_set_that_will_not_hold_still_is_asked_as_one_page),
