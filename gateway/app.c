@@ -356,7 +356,8 @@ static bool start(struct app *app)
     enter_sandbox(app);
     app->metrics = metrics_new();
     app->notable = notable_new();
-    roster_number(settings->roster, app->metrics);
+    if (app->metrics == NULL || !roster_number(settings->roster, app->metrics))
+        return false;
     app->memory = memory_new((size_t)settings->memory_bytes);
     app->loop = loop_new(app->clock);
     if (app->loop == NULL || !watch_signals(app))

@@ -172,8 +172,8 @@ int command_key(const char *config, const char *client, const char *query)
     bool good = true;
     if (config != NULL)
         good = settings_load(config, &settings);
-    else
-        settings_defaults(&settings);
+    else if (!(good = settings_defaults(&settings)))
+        fputs("nexgate: out of memory\n", stderr);
     struct key_command command = {.settings = &settings};
     buf_init(&command.canonical, 0);
     buf_init(&command.text, 4 * KEY_LINE_MAX);

@@ -25,10 +25,13 @@ struct reload {
     const struct settings *first; /* the start's; whoever made it frees it */
     struct settings *later;       /* of the last reload; NULL: there was none */
     struct snapshot *snapshot;    /* in force: a reference */
+    struct settings *next;        /* of the one under way, until it is in force */
+    struct snapshot *next_snapshot;
 
     struct deferred begin;
     struct reload_request *waiting, **last_waiting; /* for the next reload */
     struct reload_request *attending;               /* the one under way */
+    bool is_ordered;                                /* by a signal, for the next reload */
     bool is_under_way, is_closing;
     struct complaints complaints; /* of the one under way */
 
@@ -48,13 +51,15 @@ struct snapshot *reload_snapshot(const struct reload *reload)
     return reload->snapshot;
 }
 
-/* The clients and schemas of the settings become the snapshot's. */
+/* The clients and schemas of the settings become the snapshot's; NULL when memory cannot be had. */
 static struct snapshot *make_snapshot(struct reload *reload, struct settings *settings)
 {
     struct flow_options options = room_options_flow(settings);
     struct snapshot *snapshot = snapshot_new(&options, settings->schemas, settings->roster, reload->mailbox);
-    settings->schemas = NULL;
-    settings->roster = NULL;
+    if (snapshot != NULL) {
+        settings->schemas = NULL;
+        settings->roster = NULL;
+    }
     return snapshot;
 }
 
@@ -85,7 +90,7 @@ static void finish(struct reload *reload, bool good)
     }
     complaints_free(&reload->complaints);
     reload->is_under_way = false;
-    if (reload->waiting != NULL && !reload->is_closing)
+    if ((reload->waiting != NULL || reload->is_ordered) && !reload->is_closing)
         loop_defer(reload->loop, &reload->begin);
 }
 
@@ -99,21 +104,27 @@ static void on_confirmed(struct letter *letter, void *receiver)
 
 /* The change. Nothing here can fail. */
 
-static void change_settings(struct reload *reload, struct settings *settings)
+static void forget_settings(struct settings *settings)
 {
-    if (reload->later != NULL)
-        settings_free(reload->later);
-    mem_free(reload->later);
-    reload->later = settings;
+    if (settings != NULL)
+        settings_free(settings);
+    mem_free(settings);
 }
 
-static void change_snapshot(struct reload *reload, struct settings *settings)
+static void change_settings(struct reload *reload)
+{
+    forget_settings(reload->later);
+    reload->later = reload->next;
+    reload->next = NULL;
+}
+
+static void change_snapshot(struct reload *reload)
 {
     const struct clock *clock = loop_clock(reload->loop);
     struct snapshot *before = reload->snapshot;
-    roster_number(settings->roster, reload->parts.metrics);
-    roster_succeed(settings->roster, before->roster, clock_now(clock), clock_wall(clock));
-    reload->snapshot = make_snapshot(reload, settings);
+    reload->snapshot = reload->next_snapshot;
+    reload->next_snapshot = NULL;
+    roster_succeed(reload->snapshot->roster, before->roster, clock_now(clock), clock_wall(clock));
     snapshot_unref(before);
 }
 
@@ -128,8 +139,9 @@ static void change_admin(struct reload *reload, const struct settings *settings,
         front_change(reload->parts.admin_front, &own);
 }
 
-static void change_rooms(struct reload *reload, const struct settings *settings)
+static void change_rooms(struct reload *reload)
 {
+    const struct settings *settings = reload->later;
     const struct reload_parts *parts = &reload->parts;
     struct front_options front = room_options_front(settings);
     log_set_level(reload->log, (enum log_level)settings->log_level);
@@ -140,7 +152,7 @@ static void change_rooms(struct reload *reload, const struct settings *settings)
     reload->unconfirmed = parts->worker_count + 1;
     for (size_t i = 0; i < parts->worker_count; i++) {
         reload->worker_done[i].on_open = on_confirmed;
-        worker_change(parts->workers[i], reload->snapshot, &front, reload->mailbox, &reload->worker_done[i]);
+        worker_change(parts->workers[i], &front, reload->mailbox, &reload->worker_done[i]);
     }
     reload->fetcher_done.on_open = on_confirmed;
     reload->fetcher = (struct fetcher_change){
@@ -148,7 +160,25 @@ static void change_rooms(struct reload *reload, const struct settings *settings)
     fetcher_change(parts->fetcher, &reload->fetcher);
 }
 
-/* The one change that can fail, although the files were good a moment ago; so it comes first. */
+/* What can fail. */
+
+/* Makes all that the change needs. */
+static bool prepare(struct reload *reload)
+{
+    const struct reload_parts *parts = &reload->parts;
+    bool good = roster_number(reload->next->roster, parts->metrics);
+    if (good)
+        reload->next_snapshot = make_snapshot(reload, reload->next);
+    good = reload->next_snapshot != NULL;
+    for (size_t i = 0; good && i < parts->worker_count; i++)
+        good = worker_prepare(parts->workers[i], reload->next_snapshot);
+    if (!good)
+        complaints_memory(&reload->complaints, reload->path, 0);
+    return good;
+}
+
+/* The one change that can fail, although the files were good a moment ago; so it is the first change, and comes when
+ * nothing else can fail any more. */
 static bool change_tls(struct reload *reload, const struct settings *settings)
 {
     struct tls_options options = settings_tls_options(settings);
@@ -161,28 +191,46 @@ static bool change_tls(struct reload *reload, const struct settings *settings)
     return false;
 }
 
+static bool read_settings(struct reload *reload)
+{
+    reload->next = mem_try_zeroed(sizeof(*reload->next));
+    if (reload->next != NULL)
+        return settings_reread(reload->path, reload_settings(reload), reload->next, &reload->complaints);
+    complaints_memory(&reload->complaints, reload->path, 0);
+    return false;
+}
+
+/* All that was made stays without consequence. */
+static void give_up(struct reload *reload)
+{
+    for (size_t i = 0; i < reload->parts.worker_count; i++)
+        worker_forget(reload->parts.workers[i]);
+    snapshot_unref(reload->next_snapshot);
+    reload->next_snapshot = NULL;
+    forget_settings(reload->next);
+    reload->next = NULL;
+    finish(reload, false);
+}
+
 /* The beginning. */
 
 static void on_begin(struct deferred *deferred)
 {
     struct reload *reload = MEM_OUTER(deferred, struct reload, begin);
-    struct settings *settings = mem_new(sizeof(*settings));
     reload->is_under_way = true;
+    reload->is_ordered = false;
     notify_reloading(reload->parts.notify);
     reload->attending = reload->waiting;
     reload->waiting = NULL;
     reload->last_waiting = &reload->waiting;
     complaints_init(&reload->complaints);
-    if (!settings_reread(reload->path, reload_settings(reload), settings, &reload->complaints) ||
-        !change_tls(reload, settings)) {
-        settings_free(settings);
-        mem_free(settings);
-        finish(reload, false);
+    if (!read_settings(reload) || !prepare(reload) || !change_tls(reload, reload->next)) {
+        give_up(reload);
         return;
     }
-    change_snapshot(reload, settings);
-    change_settings(reload, settings);
-    change_rooms(reload, settings);
+    change_snapshot(reload);
+    change_settings(reload);
+    change_rooms(reload);
 }
 
 void reload_ask(struct reload *reload, struct reload_request *request)
@@ -194,18 +242,11 @@ void reload_ask(struct reload *reload, struct reload_request *request)
         loop_defer(reload->loop, &reload->begin);
 }
 
-static void on_order_done(struct reload_request *request, bool good, struct slice text)
-{
-    (void)good;
-    (void)text;
-    mem_free(request);
-}
-
 void reload_order(struct reload *reload)
 {
-    struct reload_request *request = mem_new(sizeof(*request));
-    request->on_done = on_order_done;
-    reload_ask(reload, request);
+    reload->is_ordered = true;
+    if (!reload->is_under_way)
+        loop_defer(reload->loop, &reload->begin);
 }
 
 static bool remove_from(struct reload_request **link, struct reload_request *request)
@@ -253,12 +294,14 @@ struct reload *reload_new(const char *path, struct settings *settings, struct lo
     reload->begin.on_turn_end = on_begin;
     reload->last_waiting = &reload->waiting;
     reload->mailbox = mailbox_new(loop, reload);
-    if (reload->mailbox == NULL) {
-        mem_free(reload);
-        return NULL;
-    }
-    reload->snapshot = make_snapshot(reload, settings);
-    return reload;
+    if (reload->mailbox != NULL)
+        reload->snapshot = make_snapshot(reload, settings);
+    if (reload->snapshot != NULL)
+        return reload;
+    if (reload->mailbox != NULL)
+        mailbox_free(reload->mailbox);
+    mem_free(reload);
+    return NULL;
 }
 
 void reload_serve(struct reload *reload, const struct reload_parts *parts)
@@ -285,6 +328,6 @@ void reload_free(struct reload *reload)
     mailbox_free(reload->mailbox); /* opens what has come: confirmations, and snapshots to bury */
     turn_away(reload->attending);
     turn_away(reload->waiting);
-    change_settings(reload, NULL);
+    forget_settings(reload->later);
     mem_free(reload);
 }

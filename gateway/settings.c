@@ -53,7 +53,8 @@ static void open_client(struct reader *reader, const struct ini_line *line)
     reader->client_line = line->line;
     snprintf(reader->client_name, sizeof(reader->client_name), "%.*s", (int)name.length, name.at);
     memset(reader->client_lines, 0, sizeof(reader->client_lines));
-    options_defaults(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client);
+    if (!options_defaults(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client))
+        complaints_memory(reader->complaints, line->file, line->line);
 }
 
 static void check_section(struct reader *reader, const struct ini_line *line)
@@ -174,35 +175,43 @@ static void on_line(void *context, const struct ini_line *line)
         on_setting(reader, line);
 }
 
-static void add_builtin(struct settings *settings, struct complaints *complaints)
+static bool add_builtin(struct settings *settings)
 {
-    settings->schemas = schema_set_new();
-    bool added = schema_set_add(settings->schemas, schema_builtin_webhooks(), "(built in)", complaints);
-    (void)added; /* an empty set refuses nothing */
-}
-
-void settings_defaults(struct settings *settings)
-{
-    struct complaints none;
+    struct schema *webhooks = schema_builtin_webhooks();
+    struct complaints none; /* an empty set refuses nothing but for memory */
+    if (webhooks == NULL)
+        return false;
     complaints_init(&none);
-    memset(settings, 0, sizeof(*settings));
-    options_defaults(SETTINGS_TABLE, SETTINGS_COUNT, settings);
-    settings->roster = roster_new();
-    add_builtin(settings, &none);
+    bool added = schema_set_add(settings->schemas, webhooks, "(built in)", &none);
     complaints_free(&none);
+    return added;
 }
 
-static void keep_what_stays(struct reader *reader, const struct settings *now)
+bool settings_defaults(struct settings *settings)
+{
+    memset(settings, 0, sizeof(*settings));
+    if (!options_defaults(SETTINGS_TABLE, SETTINGS_COUNT, settings))
+        return false;
+    settings->roster = roster_new();
+    settings->schemas = schema_set_new();
+    return settings->roster != NULL && settings->schemas != NULL && add_builtin(settings);
+}
+
+static bool keep_what_stays(struct reader *reader, const struct settings *now)
 {
     for (size_t i = 0; i < SETTINGS_COUNT; i++) {
         const struct option *row = &SETTINGS_TABLE[i];
         if ((row->flags & OPTION_RELOADABLE) != 0 || option_equal(row, reader->settings, now))
             continue;
-        option_copy(row, reader->settings, now);
+        if (!option_copy(row, reader->settings, now)) {
+            complaints_memory(reader->complaints, reader->file, reader->lines[i]);
+            return false;
+        }
         complaints_warn(reader->complaints, reader->file, reader->lines[i],
                         "[%s] %s: a reload does not change it; the value of the start stays in force", row->section,
                         row->name);
     }
+    return true;
 }
 
 bool settings_read(const char *path, struct settings *settings, struct complaints *complaints)
@@ -213,8 +222,11 @@ bool settings_read(const char *path, struct settings *settings, struct complaint
 bool settings_reread(const char *path, const struct settings *now, struct settings *settings,
                      struct complaints *complaints)
 {
-    settings_defaults(settings);
-    struct reader *reader = mem_new(sizeof(*reader));
+    struct reader *reader = settings_defaults(settings) ? mem_try_zeroed(sizeof(*reader)) : NULL;
+    if (reader == NULL) {
+        complaints_memory(complaints, path, 0);
+        return false;
+    }
     reader->settings = settings;
     reader->complaints = complaints;
     reader->file = path;
@@ -225,7 +237,7 @@ bool settings_reread(const char *path, const struct settings *now, struct settin
         settings_check(settings, &place);
     bool good = read && complaints->errors == 0;
     if (good && now != NULL)
-        keep_what_stays(reader, now);
+        good = keep_what_stays(reader, now);
     mem_free(reader);
     return good;
 }

@@ -48,7 +48,11 @@ static void read_addresses(const char *text, const char *name, char **addresses,
             settings_complain(place, "server", name, "expected 1 to 8 addresses separated by commas");
             return;
         }
-        addresses[count] = mem_copy_text(item.at, item.length);
+        addresses[count] = mem_try_copy(item);
+        if (addresses[count] == NULL) {
+            settings_complain(place, "server", name, "out of memory");
+            return;
+        }
         if (!is_address(addresses[count++], why, sizeof(why)))
             settings_complain(place, "server", name, why);
     }
@@ -136,7 +140,10 @@ static void check_totp(const char *text, const struct settings_place *place)
     enum { SECRET_BYTES_MIN = 10 }; /* 80 bits: what authenticators show is at least this */
     struct buf secret;
     buf_init(&secret, 256);
-    if (!codec_unbase32(slice_of(text), &secret) || secret.length < SECRET_BYTES_MIN)
+    bool is_secret = codec_unbase32(slice_of(text), &secret) && secret.length >= SECRET_BYTES_MIN;
+    if (secret.starved)
+        settings_complain(place, "nexudus", "totp_secret", "out of memory");
+    else if (!is_secret)
         settings_complain(place, "nexudus", "totp_secret", "expected at least 16 base32 characters");
     if (secret.bytes != NULL)
         mem_wipe(secret.bytes, secret.length);

@@ -164,10 +164,14 @@ void settings_add_client(struct roster *roster, struct slice name, const struct 
 {
     struct place place = {file, line, lines, complaints};
     struct credentials credentials;
-    int64_t *locations = mem_new(CLIENT_LOCATIONS_MAX * sizeof(*locations));
+    int64_t *locations = mem_try_new(CLIENT_LOCATIONS_MAX * sizeof(*locations));
     struct scope scope;
     struct client_policy policy;
     size_t errors = complaints->errors;
+    if (locations == NULL) {
+        complaints_memory(complaints, file, line);
+        return;
+    }
     read_credentials(words, &credentials, &place);
     read_locations(words->businesses, &scope, locations, &place);
     read_policy(words, &policy, &place);

@@ -2,6 +2,7 @@
 /* One worker thread. Owns what belongs to that thread alone; must not know what a search is. */
 #include "worker.h"
 
+#include "flow/edition.h"
 #include "io/lag.h"
 #include "settings.h"
 
@@ -25,7 +26,7 @@ struct worker {
 
     struct { /* what a reload brings: main → worker → main */
         struct letter letter;
-        struct snapshot *snapshot;
+        struct edition *edition; /* prepared, and not given away yet */
         struct front_options front;
         struct mailbox *reply_to;
         struct letter *done;
@@ -38,6 +39,12 @@ struct worker {
     size_t draining;  /* fronts that are not empty yet */
 };
 
+static void close_all(const int *descriptors, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        close(descriptors[i]);
+}
+
 static bool add_fronts(struct worker *worker, const struct front_options *options, struct front_census *census,
                        const struct flow_parts *parts, const int *descriptors, size_t count)
 {
@@ -45,8 +52,7 @@ static bool add_fronts(struct worker *worker, const struct front_options *option
         worker->fronts[i] = front_new(worker->loop, descriptors[i], options, flow_handler(worker->flow), census,
                                       parts->log, parts->counters);
         if (worker->fronts[i] == NULL) {
-            for (size_t rest = i + 1; rest < count; rest++)
-                close(descriptors[rest]);
+            close_all(descriptors + i + 1, count - i - 1);
             return false;
         }
         worker->front_count = i + 1;
@@ -86,8 +92,7 @@ struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *pa
     if (worker->loop != NULL)
         worker->mailbox = mailbox_new(worker->loop, worker);
     if (worker->mailbox == NULL || !connect_redis(worker, parts)) {
-        for (size_t i = 0; i < descriptor_count; i++)
-            close(descriptors[i]);
+        close_all(descriptors, descriptor_count);
         worker_free(worker);
         return NULL;
     }
@@ -100,6 +105,11 @@ struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *pa
                                     snapshot->options.key_prefix.length);
     open_desk(worker, &snapshot->options, &own);
     worker->flow = flow_new(snapshot, &own);
+    if (worker->flow == NULL) {
+        close_all(descriptors, descriptor_count);
+        worker_free(worker);
+        return NULL;
+    }
     if (!add_fronts(worker, front, census, parts, descriptors, descriptor_count)) {
         worker_free(worker);
         return NULL;
@@ -136,18 +146,30 @@ static void on_change(struct letter *letter, void *receiver)
 {
     (void)letter;
     struct worker *worker = receiver;
-    flow_change(worker->flow, worker->change.snapshot);
-    snapshot_unref(worker->change.snapshot);
+    flow_change(worker->flow, worker->change.edition);
+    worker->change.edition = NULL;
     for (size_t i = 0; i < worker->front_count; i++)
         front_change(worker->fronts[i], &worker->change.front);
     mailbox_post(worker->change.reply_to, worker->change.done);
 }
 
-void worker_change(struct worker *worker, struct snapshot *snapshot, const struct front_options *front,
-                   struct mailbox *reply_to, struct letter *done)
+bool worker_prepare(struct worker *worker, struct snapshot *snapshot)
+{
+    worker->change.edition = edition_new(snapshot);
+    return worker->change.edition != NULL;
+}
+
+void worker_forget(struct worker *worker)
+{
+    if (worker->change.edition != NULL)
+        edition_unref(worker->change.edition);
+    worker->change.edition = NULL;
+}
+
+void worker_change(struct worker *worker, const struct front_options *front, struct mailbox *reply_to,
+                   struct letter *done)
 {
     worker->change.letter.on_open = on_change;
-    worker->change.snapshot = snapshot_ref(snapshot);
     worker->change.front = *front;
     worker->change.reply_to = reply_to;
     worker->change.done = done;

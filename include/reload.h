@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration in force, and reading it anew while everything runs. The file is read and checked whole; only when
- * it is good is anything changed, and then nothing can fail any more. Each worker takes the new snapshot between two
- * turns, the fetcher its new limits; when all have, the reload is done. Main thread. */
+/* The configuration in force, and reading it anew while everything runs. The file is read and checked whole, and
+ * what the change needs is made; only then is anything changed, and then nothing can fail any more. Each worker takes
+ * the new snapshot between two turns, the fetcher its new limits; when all have, the reload is done. Main thread. */
 #ifndef NEXGATE_RELOAD_H
 #define NEXGATE_RELOAD_H
 
@@ -28,7 +28,7 @@ struct reload_parts {
 struct reload;
 
 /* Takes clients and schemas out of the settings, which it goes by until the first reload; the rest of them is borrowed
- * until the end, as rooms may keep its texts. NULL when the kernel refuses. */
+ * until the end, as rooms may keep its texts. NULL when the kernel refuses, or memory cannot be had. */
 struct reload *reload_new(const char *path, struct settings *settings, struct loop *loop, struct log *log) MUST_CHECK;
 
 /* When all that is borrowed has ended its threads, and whoever held a snapshot is gone. Who still waits for a reload is

@@ -64,8 +64,9 @@ bool settings_reread(const char *path, const struct settings *now, struct settin
 /* The same as settings_read for a command: prints every complaint on stderr. */
 bool settings_load(const char *path, struct settings *settings) MUST_CHECK;
 
-/* The defaults alone, with the built-in schema and no client: what `nexgate key` works with when no file is named. */
-void settings_defaults(struct settings *settings);
+/* The defaults alone, with the built-in schema and no client: what `nexgate key` works with when no file is named.
+ * False when memory cannot be had; to be freed in either case. */
+bool settings_defaults(struct settings *settings) MUST_CHECK;
 
 void settings_free(struct settings *settings);
 

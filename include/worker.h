@@ -24,10 +24,15 @@ struct loop *worker_loop(struct worker *worker);
 /* Starts the thread. */
 bool worker_start(struct worker *worker) MUST_CHECK;
 
-/* From a turn of the worker's on, what begins goes by this snapshot and these timeouts; `done` is posted to `reply_to`
- * then. Takes a reference of its own on the snapshot. One change at a time. Main thread. */
-void worker_change(struct worker *worker, struct snapshot *snapshot, const struct front_options *front,
-                   struct mailbox *reply_to, struct letter *done);
+/* Makes what a change to this snapshot needs (it takes a reference of its own): after it, worker_change cannot fail.
+ * False when memory cannot be had. worker_forget: there will be no change. Main thread. */
+bool worker_prepare(struct worker *worker, struct snapshot *snapshot) MUST_CHECK;
+void worker_forget(struct worker *worker);
+
+/* From a turn of the worker's on, what begins goes by the snapshot that was prepared and these timeouts; `done` is
+ * posted to `reply_to` then. One change at a time. Main thread. */
+void worker_change(struct worker *worker, const struct front_options *front, struct mailbox *reply_to,
+                   struct letter *done);
 
 /* Stops accepting and lets what runs finish; `done` is posted to `reply_to` when nothing is left. Main thread. */
 void worker_drain(struct worker *worker, struct mailbox *reply_to, struct letter *done);

@@ -3,6 +3,7 @@
 #include "admin/reload.h"
 
 #include "admin/json.h"
+#include "flow/problem.h"
 
 /* A request that waits; it goes with its exchange. */
 struct task {
@@ -40,7 +41,11 @@ static void on_finish(struct exchange *exchange)
 
 bool reload_answer(struct admin *admin, struct exchange *exchange)
 {
-    struct task *task = mem_new(sizeof(*task));
+    struct task *task = mem_try_zeroed(sizeof(*task));
+    if (task == NULL) {
+        problem_answer(exchange, 503, "out of memory", NULL);
+        return true;
+    }
     task->request.on_done = on_done;
     task->reloader = admin->parts.reloader;
     task->exchange = exchange;

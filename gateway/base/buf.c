@@ -21,6 +21,7 @@ void buf_reset(struct buf *buf)
 {
     buf->length = 0;
     buf->overflowed = false;
+    buf->starved = false;
 }
 
 void buf_reserve(struct buf *buf)
@@ -28,6 +29,11 @@ void buf_reserve(struct buf *buf)
     assert(buf->bytes == NULL);
     buf->bytes = mem_new(buf->max + 1);
     buf->capacity = buf->max;
+}
+
+void buf_borrow(struct buf *buf, char *room, size_t size)
+{
+    *buf = (struct buf){.bytes = room, .capacity = size - 1, .max = size - 1};
 }
 
 void buf_free(struct buf *buf)
@@ -73,6 +79,7 @@ static bool grow(struct buf *buf, size_t more)
     char *bytes = mem_try_resize(buf->bytes, capacity + 1);
     if (bytes == NULL) {
         buf->overflowed = true;
+        buf->starved = true;
         return false;
     }
     buf->bytes = bytes;

@@ -47,6 +47,7 @@ static void add(struct complaints *complaints, const char *file, size_t line, co
     complaints->is_full = true;
     out->length = before;
     out->overflowed = false;
+    out->starved = false;
     out->max = COMPLAINTS_MAX_BYTES;
     buf_add(out, MORE);
 }
@@ -58,6 +59,11 @@ void complaints_error(struct complaints *complaints, const char *file, size_t li
     add(complaints, file, line, "", format, arguments);
     va_end(arguments);
     complaints->errors++;
+}
+
+void complaints_memory(struct complaints *complaints, const char *file, size_t line)
+{
+    complaints_error(complaints, file, line, "out of memory");
 }
 
 void complaints_warn(struct complaints *complaints, const char *file, size_t line, const char *format, ...)

@@ -77,6 +77,8 @@ static bool expand(struct ini *ini, struct slice value)
             buf_add_char(&ini->value, '{');
         value = slice_make(value.at + taken, value.length - taken);
     }
+    if (ini->value.starved)
+        return complain(ini, "out of memory");
     if (!buf_ok(&ini->value))
         complaints_error(ini->complaints, ini->file, ini->line, "the value is longer than %d bytes", INI_VALUE_MAX);
     return buf_ok(&ini->value);
@@ -118,6 +120,8 @@ static bool read_heading(struct ini *ini, struct slice line)
     ini->skipping = true;
     if (!closed || !is_words(name, true))
         return complain(ini, "expected a heading such as [server] or [client NAME]");
+    if (!map_make_room(ini->sections, 1))
+        return complain(ini, "out of memory");
     if (map_put(ini->sections, name, ini) != NULL) {
         complaints_error(ini->complaints, ini->file, ini->line, "section [%.*s] was opened before", (int)name.length,
                          name.at);
@@ -164,7 +168,11 @@ bool ini_parse(struct slice text, const char *file, ini_line_cb on_line, void *c
     struct hash_secret secret;
     hash_secret_init(&secret);
     struct ini ini = {.file = file, .on_line = on_line, .context = context, .complaints = complaints};
-    ini.sections = map_new(&secret);
+    ini.sections = map_try_new(&secret);
+    if (ini.sections == NULL) {
+        complaints_memory(complaints, file, 0);
+        return false;
+    }
     buf_init(&ini.value, INI_VALUE_MAX);
     static const struct slice byte_order_mark = SLICE("\xEF\xBB\xBF");
     if (slice_starts_with(text, byte_order_mark))
@@ -199,6 +207,8 @@ static bool read_file(const char *path, struct buf *content, char *why, size_t w
     } while ((got > 0 && buf_ok(content)) || (got < 0 && errno == EINTR));
     if (got < 0)
         snprintf(why, why_size, "%s", strerror(errno));
+    else if (content->starved)
+        snprintf(why, why_size, "out of memory");
     else if (!buf_ok(content))
         snprintf(why, why_size, "longer than %zu bytes", content->max);
     close(descriptor);

@@ -150,13 +150,12 @@ static void keep(struct log *log, enum log_level level, const char *message, con
 {
     struct log_recent *kept = &log->recent[log->told++ % LOG_RECENT];
     struct buf text;
-    buf_init(&text, LOG_RECENT_TEXT_MAX);
+    char room[LOG_RECENT_TEXT_MAX + 1];
+    buf_borrow(&text, room, sizeof(room));
     for (size_t i = 0; i < count; i++)
         add_field(LOG_FORMAT_LOGFMT, &text, &fields[i]);
     *kept = (struct log_recent){.wall_us = clock_wall(log->clock), .level = level, .message = message};
-    if (text.length > 0)
-        memcpy(kept->text, text.bytes, text.length);
-    buf_free(&text);
+    memcpy(kept->text, text.bytes, text.length);
 }
 
 size_t log_recent(struct log *log, struct log_recent *lines, size_t max)
@@ -169,11 +168,13 @@ size_t log_recent(struct log *log, struct log_recent *lines, size_t max)
     return count;
 }
 
+/* Without memory: what has none left must still say so. */
 static void write_fields(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
                          size_t count)
 {
     struct buf line;
-    buf_init(&line, LOG_LINE_MAX - 2 - count * FIELD_LEAST); /* 2: the closing brace and the newline */
+    char room[LOG_LINE_MAX + 1];
+    buf_borrow(&line, room, sizeof(room) - 2 - count * FIELD_LEAST); /* 2: the closing brace and the newline */
     if (log->format == LOG_FORMAT_JSON)
         buf_add_char(&line, '{');
     add_name(log->format, &line, "ts");
@@ -185,13 +186,12 @@ static void write_fields(struct log *log, enum log_level level, const char *mess
     add_field(log->format, &line, &(struct log_field)LOG_TEXT("level", slice_of(LEVELS[level])));
     add_field(log->format, &line, &(struct log_field)LOG_TEXT("msg", slice_of(message)));
     for (size_t i = 0; i < count; i++) {
-        line.max += FIELD_LEAST;
+        line.max = line.capacity += FIELD_LEAST;
         add_field(log->format, &line, &fields[i]);
     }
-    line.max = LOG_LINE_MAX;
+    line.max = line.capacity = LOG_LINE_MAX;
     buf_add_text(&line, log->format == LOG_FORMAT_JSON ? "}\n" : "\n");
     log_raw(log, buf_slice(&line));
-    buf_free(&line);
 }
 
 static void tell_left_out(struct log *log, int64_t now_us)

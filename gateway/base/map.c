@@ -27,6 +27,14 @@ struct map *map_new(const struct hash_secret *secret)
     return map;
 }
 
+struct map *map_try_new(const struct hash_secret *secret)
+{
+    struct map *map = mem_try_new(sizeof(*map));
+    if (map != NULL)
+        *map = (struct map){.secret = *secret};
+    return map;
+}
+
 void map_free(struct map *map)
 {
     if (map == NULL)
@@ -66,12 +74,13 @@ void *map_get_hashed(const struct map *map, uint64_t hash, struct slice key)
     return map->used > 0 ? find(map, hash, key)->value : NULL;
 }
 
-static void grow(struct map *map)
+/* Takes the new table, which is empty. */
+static void move(struct map *map, struct slot *slots, size_t slot_count)
 {
     struct slot *old = map->slots;
     size_t old_count = map->slot_count;
-    map->slot_count = old_count > 0 ? old_count * 2 : FIRST_SLOTS;
-    map->slots = mem_new(map->slot_count * sizeof(struct slot));
+    map->slot_count = slot_count;
+    map->slots = slots;
     for (size_t i = 0; i < old_count; i++) {
         if (old[i].value != NULL)
             *find(map, old[i].hash, old[i].key) = old[i];
@@ -79,11 +88,33 @@ static void grow(struct map *map)
     mem_free(old);
 }
 
+/* Slots of a table that `more` keys fit into. */
+static size_t slots_for(const struct map *map, size_t more)
+{
+    size_t slot_count = map->slot_count > 0 ? map->slot_count : FIRST_SLOTS;
+    while (4 * (map->used + more) > 3 * slot_count)
+        slot_count *= 2;
+    return slot_count;
+}
+
+bool map_make_room(struct map *map, size_t more)
+{
+    size_t slot_count = slots_for(map, more);
+    if (slot_count == map->slot_count)
+        return true;
+    struct slot *slots = mem_try_zeroed(slot_count * sizeof(struct slot));
+    if (slots == NULL)
+        return false;
+    move(map, slots, slot_count);
+    return true;
+}
+
 void *map_put(struct map *map, struct slice key, void *value)
 {
     assert(value != NULL);
-    if (4 * (map->used + 1) > 3 * map->slot_count)
-        grow(map);
+    size_t slot_count = slots_for(map, 1);
+    if (slot_count > map->slot_count)
+        move(map, mem_new(slot_count * sizeof(struct slot)), slot_count);
     uint64_t hash = hash_keyed(&map->secret, key);
     struct slot *slot = find(map, hash, key);
     void *before = slot->value;

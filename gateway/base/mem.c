@@ -15,27 +15,43 @@
 #ifdef NEXGATE_FAILING_MEMORY
 #include <fcntl.h>
 
-static atomic_int_least64_t *tries_left; /* NULL: nothing fails on purpose */
+/* What lies in the followed file. */
+struct door {
+    atomic_int_least64_t tries_left;
+    atomic_int_least64_t counts_objects;
+};
+
+static struct door *door; /* NULL: nothing fails on purpose */
 
 bool mem_follow(const char *path)
 {
     int descriptor = open(path, O_RDWR | O_CLOEXEC);
     if (descriptor < 0)
         return false;
-    void *page = mmap(NULL, sizeof *tries_left, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    void *page = mmap(NULL, sizeof *door, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     close(descriptor);
     if (page == MAP_FAILED)
         return false;
-    tries_left = page;
+    door = page;
     return true;
 }
 
 static bool fails_on_purpose(void)
 {
-    return tries_left != NULL && atomic_load(tries_left) > 0 && atomic_fetch_sub(tries_left, 1) == 1;
+    return door != NULL && atomic_load(&door->tries_left) > 0 && atomic_fetch_sub(&door->tries_left, 1) == 1;
+}
+
+static bool object_fails_on_purpose(void)
+{
+    return door != NULL && atomic_load(&door->counts_objects) != 0 && fails_on_purpose();
 }
 #else
 static bool fails_on_purpose(void)
+{
+    return false;
+}
+
+static bool object_fails_on_purpose(void)
 {
     return false;
 }
@@ -51,10 +67,15 @@ static void die(size_t size)
 
 void *mem_new(size_t size)
 {
-    void *memory = calloc(1, size > 0 ? size : 1);
+    void *memory = object_fails_on_purpose() ? NULL : calloc(1, size > 0 ? size : 1);
     if (memory == NULL)
         die(size);
     return memory;
+}
+
+void *mem_try_zeroed(size_t size)
+{
+    return fails_on_purpose() ? NULL : calloc(1, size > 0 ? size : 1);
 }
 
 void *mem_try_new(size_t size)
@@ -72,6 +93,17 @@ char *mem_copy_text(const char *bytes, size_t length)
     char *copy = mem_new(length + 1);
     if (length > 0)
         memcpy(copy, bytes, length);
+    return copy;
+}
+
+char *mem_try_copy(struct slice text)
+{
+    char *copy = mem_try_new(text.length + 1);
+    if (copy == NULL)
+        return NULL;
+    if (text.length > 0)
+        memcpy(copy, text.at, text.length);
+    copy[text.length] = '\0';
     return copy;
 }
 

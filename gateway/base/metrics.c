@@ -14,7 +14,11 @@ struct metrics *metrics_new(void)
     hash_secret_init(&secret);
     pthread_mutex_init(&metrics->lock, NULL);
     metrics->by_name = map_new(&secret);
-    uint32_t nobody = metrics_client(metrics, slice_of("(none)"));
+    uint32_t nobody;
+    if (!metrics_client(metrics, slice_of("(none)"), &nobody)) {
+        metrics_free(metrics);
+        return NULL;
+    }
     assert(nobody == METRICS_NOBODY);
     return metrics;
 }
@@ -55,11 +59,9 @@ struct counters *metrics_block(struct metrics *metrics)
     return counters;
 }
 
-/* Under the lock. NULL when there is no room for more. */
+/* Under the lock. NULL when memory cannot be had. */
 static struct metrics_name *add_client(struct metrics *metrics, struct slice text)
 {
-    if (metrics->client_count == METRICS_CLIENTS_MAX)
-        return NULL;
     if (metrics->client_count == metrics->client_room) {
         size_t room = metrics->client_room == 0 ? 16 : metrics->client_room * 2;
         struct metrics_name **clients = mem_try_resize(metrics->clients, room * sizeof(struct metrics_name *));
@@ -68,7 +70,9 @@ static struct metrics_name *add_client(struct metrics *metrics, struct slice tex
         metrics->clients = clients;
         metrics->client_room = room;
     }
-    struct metrics_name *name = mem_new(sizeof(*name) + text.length);
+    struct metrics_name *name = map_make_room(metrics->by_name, 1) ? mem_try_zeroed(sizeof(*name) + text.length) : NULL;
+    if (name == NULL)
+        return NULL;
     name->number = (uint32_t)metrics->client_count;
     name->length = text.length;
     if (text.length > 0)
@@ -78,14 +82,16 @@ static struct metrics_name *add_client(struct metrics *metrics, struct slice tex
     return name;
 }
 
-uint32_t metrics_client(struct metrics *metrics, struct slice name)
+bool metrics_client(struct metrics *metrics, struct slice name, uint32_t *number)
 {
     pthread_mutex_lock(&metrics->lock);
     struct metrics_name *found = map_get(metrics->by_name, name);
-    if (found == NULL)
+    bool is_full = found == NULL && metrics->client_count == METRICS_CLIENTS_MAX;
+    if (found == NULL && !is_full)
         found = add_client(metrics, name);
     pthread_mutex_unlock(&metrics->lock);
-    return found != NULL ? found->number : METRICS_NOBODY;
+    *number = found != NULL ? found->number : METRICS_NOBODY;
+    return found != NULL || is_full;
 }
 
 size_t metrics_clients(struct metrics *metrics)

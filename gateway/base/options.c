@@ -157,12 +157,20 @@ static bool is_within(const struct option *option, int64_t number)
     return !is_bounded(option) || (number >= option->min && number <= option->max);
 }
 
-static bool set_text(const struct option *option, char **text, struct slice value)
+static bool is_text(const struct option *option, struct slice value)
 {
-    if (!is_within(option, (int64_t)value.length) || (value.length > 0 && memchr(value.at, '\0', value.length) != NULL))
+    return is_within(option, (int64_t)value.length) &&
+           (value.length == 0 || memchr(value.at, '\0', value.length) == NULL);
+}
+
+/* False when there is no memory for it. */
+static bool set_text(const struct option *option, void *values, struct slice value)
+{
+    char *copy = NULL;
+    if (value.length > 0 && (copy = mem_try_copy(value)) == NULL)
         return false;
-    mem_free(*text);
-    *text = value.length > 0 ? mem_copy_text(value.at, value.length) : NULL;
+    free_text(option, values);
+    *(char **)place(option, values) = copy;
     return true;
 }
 
@@ -219,11 +227,10 @@ static bool set_number(const struct option *option, int64_t *number, struct slic
     return true;
 }
 
+/* Of a value that is no text. */
 static bool set_value(const struct option *option, void *values, struct slice text)
 {
     switch (option->type) {
-    case OPTION_TEXT:
-        return set_text(option, place(option, values), text);
     case OPTION_RATE:
         return set_rate(option, place(option, values), text);
     case OPTION_FLAG:
@@ -245,7 +252,14 @@ bool option_set(const struct option *option, void *values, struct slice text, ch
     }
     if ((option->flags & OPTION_RESERVED) != 0)
         return true;
-    return set_value(option, values, text) || refuse(option, why);
+    if (option->type != OPTION_TEXT)
+        return set_value(option, values, text) || refuse(option, why);
+    if (!is_text(option, text))
+        return refuse(option, why);
+    bool good = set_text(option, values, text);
+    if (!good)
+        snprintf(why, OPTION_WHY_MAX, "out of memory");
+    return good;
 }
 
 bool option_equal(const struct option *option, const void *values, const void *others)
@@ -258,27 +272,31 @@ bool option_equal(const struct option *option, const void *values, const void *o
     return memcmp(one, other, value_size(option)) == 0;
 }
 
-void option_copy(const struct option *option, void *to, const void *from)
+bool option_copy(const struct option *option, void *to, const void *from)
 {
     const char *source = (const char *)from + option->offset;
     if (option->type == OPTION_TEXT) {
         const char *text = *(char *const *)(const void *)source;
-        free_text(option, to);
-        *(char **)place(option, to) = text != NULL ? mem_copy_text(text, strlen(text)) : NULL;
-    } else {
-        memcpy(place(option, to), source, value_size(option));
+        return set_text(option, to, text != NULL ? slice_of(text) : slice_make(NULL, 0));
     }
+    memcpy(place(option, to), source, value_size(option));
+    return true;
 }
 
-void options_defaults(const struct option *table, size_t count, void *values)
+bool options_defaults(const struct option *table, size_t count, void *values)
 {
+    bool good = true;
     for (size_t i = 0; i < count; i++) {
-        if (table[i].type == OPTION_TEXT)
+        struct slice text = slice_of(table[i].default_text);
+        bool is_text_row = table[i].type == OPTION_TEXT;
+        if (is_text_row)
             *(char **)place(&table[i], values) = NULL;
-        bool set = set_value(&table[i], values, slice_of(table[i].default_text));
-        assert(set);
-        (void)set;
+        bool fits = is_text_row ? is_text(&table[i], text) : set_value(&table[i], values, text);
+        assert(fits);
+        (void)fits;
+        good = (!is_text_row || set_text(&table[i], values, text)) && good;
     }
+    return good;
 }
 
 void options_free(const struct option *table, size_t count, void *values)

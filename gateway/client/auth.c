@@ -27,7 +27,9 @@ struct auth {
 
 struct auth *auth_new(const struct roster *roster)
 {
-    struct auth *auth = mem_new(sizeof(*auth));
+    struct auth *auth = mem_try_zeroed(sizeof(*auth));
+    if (auth == NULL)
+        return NULL;
     auth->roster = roster;
     hash_secret_init(&auth->secret);
     return auth;

@@ -7,7 +7,9 @@
 
 struct quota_account *quota_account_new(const struct client_policy *policy)
 {
-    struct quota_account *account = mem_new(sizeof(*account));
+    struct quota_account *account = mem_try_zeroed(sizeof(*account));
+    if (account == NULL)
+        return NULL;
     atomic_init(&account->references, 1);
     pthread_mutex_init(&account->lock, NULL);
     account->policy = *policy;

@@ -39,13 +39,18 @@ bool roster_is_name(struct slice name)
 
 struct roster *roster_new(void)
 {
-    struct roster *roster = mem_new(sizeof(*roster));
+    struct roster *roster = mem_try_zeroed(sizeof(*roster));
     struct hash_secret secret;
+    if (roster == NULL)
+        return NULL;
     hash_secret_init(&secret);
-    roster->by_digest = map_new(&secret);
-    roster->by_certificate = map_new(&secret);
-    roster->by_name = map_new(&secret);
-    return roster;
+    roster->by_digest = map_try_new(&secret);
+    roster->by_certificate = map_try_new(&secret);
+    roster->by_name = map_try_new(&secret);
+    if (roster->by_digest != NULL && roster->by_certificate != NULL && roster->by_name != NULL)
+        return roster;
+    roster_free(roster);
+    return NULL;
 }
 
 static void client_free(struct client *client)
@@ -98,33 +103,70 @@ static size_t drop_repeated(int64_t *locations, size_t count)
     return kept;
 }
 
-static struct client *client_new(struct slice name, const struct scope *scope, const struct client_policy *policy)
+static bool copy_scope(struct scope *copy, const struct scope *scope)
 {
-    struct client *client = mem_new(sizeof(*client));
-    client->name = slice_make(mem_copy_text(name.at, name.length), name.length);
-    client->scope.all = scope->all;
-    client->scope.count = scope->count;
-    if (scope->count > 0) {
-        int64_t *locations = mem_new(scope->count * sizeof(*locations));
-        memcpy(locations, scope->locations, scope->count * sizeof(*locations));
-        qsort(locations, scope->count, sizeof(*locations), compare_locations);
-        client->scope.locations = locations;
-        client->scope.count = drop_repeated(locations, scope->count);
-    }
-    client->policy = *policy;
-    client->account = quota_account_new(policy);
-    return client;
+    copy->all = scope->all;
+    if (scope->count == 0)
+        return true;
+    int64_t *locations = mem_try_new(scope->count * sizeof(*locations));
+    if (locations == NULL)
+        return false;
+    memcpy(locations, scope->locations, scope->count * sizeof(*locations));
+    qsort(locations, scope->count, sizeof(*locations), compare_locations);
+    copy->locations = locations;
+    copy->count = drop_repeated(locations, scope->count);
+    return true;
 }
 
-static void add_key(struct roster *roster, struct map *map, struct client *client,
+static struct client *client_new(struct slice name, const struct scope *scope, const struct client_policy *policy)
+{
+    struct client *client = mem_try_zeroed(sizeof(*client));
+    if (client == NULL)
+        return NULL;
+    client->name = slice_make(mem_try_copy(name), name.length);
+    client->policy = *policy;
+    client->account = quota_account_new(policy);
+    if (client->name.at != NULL && client->account != NULL && copy_scope(&client->scope, scope))
+        return client;
+    client_free(client);
+    return NULL;
+}
+
+/* False when there is no memory for it. */
+static bool add_key(struct roster *roster, struct map *map, struct client *client,
                     const uint8_t digest[HASH_SHA256_BYTES])
 {
-    struct key *key = mem_new(sizeof(*key));
+    struct key *key = map_make_room(map, 1) ? mem_try_new(sizeof(*key)) : NULL;
+    if (key == NULL)
+        return false;
     memcpy(key->digest, digest, sizeof(key->digest));
     key->client = client;
     key->next = roster->keys;
     roster->keys = key;
     map_put(map, digest_slice(key->digest), key);
+    return true;
+}
+
+/* Adds the client, without keys; NULL when there is no memory for it. */
+static struct client *add_client(struct roster *roster, struct slice name, const struct scope *scope,
+                                 const struct client_policy *policy)
+{
+    struct client **clients = mem_try_resize(roster->clients, (roster->count + 1) * sizeof(struct client *));
+    if (clients == NULL)
+        return NULL;
+    roster->clients = clients;
+    struct client *client = map_make_room(roster->by_name, 1) ? client_new(name, scope, policy) : NULL;
+    if (client == NULL)
+        return NULL;
+    clients[roster->count++] = client;
+    map_put(roster->by_name, client->name, client);
+    return client;
+}
+
+static bool refuse_for_memory(char *why, size_t why_size)
+{
+    snprintf(why, why_size, "out of memory");
+    return false;
 }
 
 bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
@@ -141,18 +183,11 @@ bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[
             return false;
         }
     }
-    struct client **clients = mem_try_resize(roster->clients, (roster->count + 1) * sizeof(struct client *));
-    if (clients == NULL) {
-        snprintf(why, why_size, "out of memory");
-        return false;
-    }
-    roster->clients = clients;
-    struct client *client = client_new(name, scope, policy);
-    clients[roster->count++] = client;
-    map_put(roster->by_name, client->name, client);
-    for (size_t i = 0; i < key_count; i++)
-        add_key(roster, roster->by_digest, client, keys[i]);
-    return true;
+    struct client *client = add_client(roster, name, scope, policy);
+    bool good = client != NULL;
+    for (size_t i = 0; good && i < key_count; i++)
+        good = add_key(roster, roster->by_digest, client, keys[i]);
+    return good || refuse_for_memory(why, why_size);
 }
 
 bool roster_add_certificate(struct roster *roster, struct slice name, const uint8_t digest[HASH_SHA256_BYTES],
@@ -164,9 +199,8 @@ bool roster_add_certificate(struct roster *roster, struct slice name, const uint
         snprintf(why, why_size, "the certificate belongs to client %s already", other->name.at);
         return false;
     }
-    if (other == NULL)
-        add_key(roster, roster->by_certificate, client, digest);
-    return true;
+    return other == client || add_key(roster, roster->by_certificate, client, digest) ||
+           refuse_for_memory(why, why_size);
 }
 
 bool roster_has_certificates(const struct roster *roster)
@@ -208,10 +242,12 @@ struct client *roster_by_name(const struct roster *roster, struct slice name)
     return map_get(roster->by_name, name);
 }
 
-void roster_number(struct roster *roster, struct metrics *metrics)
+bool roster_number(struct roster *roster, struct metrics *metrics)
 {
-    for (size_t i = 0; i < roster->count; i++)
-        roster->clients[i]->number = metrics_client(metrics, roster->clients[i]->name);
+    bool good = true;
+    for (size_t i = 0; good && i < roster->count; i++)
+        good = metrics_client(metrics, roster->clients[i]->name, &roster->clients[i]->number);
+    return good;
 }
 
 struct client *roster_at(const struct roster *roster, size_t index)

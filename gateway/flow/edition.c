@@ -4,12 +4,17 @@
 
 struct edition *edition_new(struct snapshot *snapshot)
 {
-    struct edition *edition = mem_new(sizeof(*edition));
+    struct edition *edition = mem_try_zeroed(sizeof(*edition));
+    if (edition == NULL)
+        return NULL;
     edition->snapshot = snapshot_ref(snapshot);
     edition->auth = auth_new(snapshot->roster);
     edition->query_memo = query_memo_new();
     edition->users = 1;
-    return edition;
+    if (edition->auth != NULL && edition->query_memo != NULL)
+        return edition;
+    edition_unref(edition);
+    return NULL;
 }
 
 struct edition *edition_ref(struct edition *edition)

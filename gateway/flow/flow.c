@@ -230,15 +230,19 @@ struct flow *flow_new(struct snapshot *snapshot, const struct flow_parts *parts)
     flow->stride = 1;
     flow->parts = *parts;
     flow->edition = edition_new(snapshot);
+    if (flow->edition == NULL) {
+        mem_free(flow);
+        return NULL;
+    }
     flow->page_memo = page_memo_new();
     flow->shared = share(parts);
     return flow;
 }
 
-void flow_change(struct flow *flow, struct snapshot *snapshot)
+void flow_change(struct flow *flow, struct edition *edition)
 {
     edition_unref(flow->edition);
-    flow->edition = edition_new(snapshot);
+    flow->edition = edition;
 }
 
 void flow_free(struct flow *flow)

@@ -23,7 +23,9 @@ struct query_memo {
 
 struct query_memo *query_memo_new(void)
 {
-    struct query_memo *memo = mem_new(sizeof(*memo));
+    struct query_memo *memo = mem_try_zeroed(sizeof(*memo));
+    if (memo == NULL)
+        return NULL;
     hash_secret_init(&memo->secret);
     return memo;
 }

@@ -5,10 +5,15 @@
 struct snapshot *snapshot_new(const struct flow_options *options, struct schema_set *schemas, struct roster *roster,
                               struct mailbox *grave)
 {
-    struct snapshot *snapshot = mem_new(sizeof(*snapshot));
-    struct slice prefix = options->key_prefix;
+    struct snapshot *snapshot = mem_try_zeroed(sizeof(*snapshot));
+    char *prefix = mem_try_copy(options->key_prefix);
+    if (snapshot == NULL || prefix == NULL) {
+        mem_free(snapshot);
+        mem_free(prefix);
+        return NULL;
+    }
     snapshot->options = *options;
-    snapshot->options.key_prefix = slice_make(mem_copy_text(prefix.at, prefix.length), prefix.length);
+    snapshot->options.key_prefix = slice_make(prefix, options->key_prefix.length);
     snapshot->schemas = schemas;
     snapshot->roster = roster;
     snapshot->grave = grave;

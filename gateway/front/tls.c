@@ -162,7 +162,13 @@ struct tls *tls_new(const struct tls_options *options, struct tls_error *error)
     SSL_CTX *context = make_context(options, error);
     if (context == NULL)
         return NULL;
-    struct tls *tls = mem_new(sizeof(*tls));
+    struct tls *tls = mem_try_new(sizeof(*tls));
+    if (tls == NULL) {
+        SSL_CTX_free(context);
+        error->file = TLS_CERTIFICATE;
+        snprintf(error->why, sizeof(error->why), "out of memory");
+        return NULL;
+    }
     pthread_mutex_init(&tls->lock, NULL);
     tls->context = context;
     return tls;

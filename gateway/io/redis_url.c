@@ -51,10 +51,18 @@ static bool read_scheme(struct reader *reader)
     return fail(reader, "expected redis://, unix:, redis+cluster:// or redis+sentinel://");
 }
 
-/* %XX only: a plus is a plus. NULL when the escapes are bad or a NUL comes out. */
-static char *decode(struct slice text)
+static bool copy(struct reader *reader, struct slice text, char **copied)
 {
-    char *out = mem_copy_text(text.at, text.length);
+    *copied = mem_try_copy(text);
+    return *copied != NULL || fail(reader, "out of memory");
+}
+
+/* %XX only: a plus is a plus. Fails for `why` when the escapes are bad or a NUL comes out. */
+static bool decode(struct reader *reader, struct slice text, char **decoded, const char *why)
+{
+    char *out;
+    if (!copy(reader, text, &out))
+        return false;
     size_t length = 0;
     for (size_t i = 0; i < text.length; i++) {
         uint8_t byte = (uint8_t)text.at[i];
@@ -67,12 +75,13 @@ static char *decode(struct slice text)
         if (byte == 0) {
             mem_wipe(out, text.length);
             mem_free(out);
-            return NULL;
+            return fail(reader, why);
         }
         out[length++] = (char)byte;
     }
     out[length] = '\0';
-    return out;
+    *decoded = out;
+    return true;
 }
 
 /* Up to the last '@' before the path, so that a password may hold one. */
@@ -93,12 +102,9 @@ static bool read_credentials(struct reader *reader)
     reader->rest = slice_make(reader->rest.at + at + 1, reader->rest.length - at - 1);
     if (!slice_cut(&password, ':', &user) || password.at == NULL || password.length == 0)
         return fail(reader, "expected user:password@ or :password@ before the host");
-    reader->url->password = decode(password);
-    if (user.length > 0)
-        reader->url->user = decode(user);
-    if (reader->url->password == NULL || (user.length > 0 && reader->url->user == NULL))
-        return fail(reader, "a bad %-escape in the user or the password");
-    return true;
+    static const char WHY[] = "a bad %-escape in the user or the password";
+    return decode(reader, password, &reader->url->password, WHY) &&
+           (user.length == 0 || decode(reader, user, &reader->url->user, WHY));
 }
 
 static bool is_host_char(char c)
@@ -119,25 +125,25 @@ static bool is_host(struct slice name, bool in_brackets)
 }
 
 /* name, name:port, [v6], [v6]:port */
-static bool read_host(struct slice text, int default_port, struct redis_host *host)
+static bool read_host(struct reader *reader, struct slice text, int default_port, struct redis_host *host)
 {
+    static const char WHY[] = "expected host:port (for several: separated by commas)";
     struct slice name, rest = text;
     bool in_brackets = text.length > 0 && text.at[0] == '[';
     if (in_brackets) {
         rest = slice_make(text.at + 1, text.length - 1);
         if (!slice_cut(&rest, ']', &name) || rest.at == NULL || (rest.length > 0 && rest.at[0] != ':'))
-            return false;
+            return fail(reader, WHY);
         rest = rest.length > 0 ? slice_make(rest.at + 1, rest.length - 1) : slice_make(NULL, 0);
     } else if (!slice_cut(&rest, ':', &name)) {
-        return false;
+        return fail(reader, WHY);
     }
     int64_t port = default_port;
     if (!is_host(name, in_brackets) ||
         (rest.at != NULL && (!units_integer(rest, &port) || port < 1 || port > PORT_MAX)))
-        return false;
-    host->name = mem_copy_text(name.at, name.length);
+        return fail(reader, WHY);
     host->port = (int)port;
-    return true;
+    return copy(reader, name, &host->name);
 }
 
 static bool read_hosts(struct reader *reader)
@@ -152,8 +158,8 @@ static bool read_hosts(struct reader *reader)
     while (slice_cut(&hosts, ',', &host)) {
         if (url->host_count == (url->kind == REDIS_SINGLE ? 1 : REDIS_HOSTS_MAX))
             return fail(reader, "too many hosts: redis:// has one, a cluster or sentinels at most 16");
-        if (!read_host(host, port, &url->hosts[url->host_count]))
-            return fail(reader, "expected host:port (for several: separated by commas)");
+        if (!read_host(reader, host, port, &url->hosts[url->host_count]))
+            return false;
         url->host_count++;
     }
     return url->host_count > 0 || fail(reader, "expected a host");
@@ -204,9 +210,11 @@ static bool read_unix(struct reader *reader)
     struct slice path = take_path(reader);
     if (path.length < 2 || path.at[0] != '/')
         return fail(reader, "expected the absolute path of a socket, as in unix:/run/redis.sock");
-    reader->url->path = decode(path);
-    if (reader->url->path == NULL || strlen(reader->url->path) > PATH_MAX_BYTES)
-        return fail(reader, "the path of the socket is too long, or has a bad %-escape");
+    static const char WHY[] = "the path of the socket is too long, or has a bad %-escape";
+    if (!decode(reader, path, &reader->url->path, WHY))
+        return false;
+    if (strlen(reader->url->path) > PATH_MAX_BYTES)
+        return fail(reader, WHY);
     return read_question(reader);
 }
 
@@ -218,8 +226,7 @@ static bool read_master(struct reader *reader, struct slice name)
         if (!is_host_char(name.at[i]))
             return fail(reader, "the master's name may hold letters, digits, '.', '-' and '_' only");
     }
-    reader->url->master = mem_copy_text(name.at, name.length);
-    return true;
+    return copy(reader, name, &reader->url->master);
 }
 
 static bool read_servers(struct reader *reader)

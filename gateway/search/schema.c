@@ -7,7 +7,6 @@
 #include "search/builtin.h"
 #include "search/schema_row.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -82,7 +81,11 @@ static bool read_rows(struct whole_schema *whole, const char *file, struct compl
         complaints_error(complaints, file, 0, "\"parameters\" must be an array of 1 to %d rows", SCHEMA_PARAMETERS_MAX);
         return false;
     }
-    whole->parameters = mem_new(count * sizeof(*whole->parameters));
+    whole->parameters = mem_try_zeroed(count * sizeof(*whole->parameters));
+    if (whole->parameters == NULL) {
+        complaints_memory(complaints, file, 0);
+        return false;
+    }
     whole->schema.parameters = whole->parameters;
     whole->schema.parameter_count = count;
     bool good = true;
@@ -186,7 +189,9 @@ static json_t *parse(struct slice json, const char *file, struct complaints *com
     }
     json_error_t error;
     json_t *root = json_loadb(json.at == NULL ? "" : json.at, json.length, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL) {
+    if (root == NULL && error.text[0] == '\0') {
+        complaints_memory(complaints, file, 0); /* of this jansson says nothing */
+    } else if (root == NULL) {
         complaints_error(complaints, file, error.line > 0 ? (size_t)error.line : 0, "%s", error.text);
     } else if (!json_is_object(root)) {
         complaints_error(complaints, file, 0, "a schema is a JSON object");
@@ -201,7 +206,12 @@ struct schema *schema_read(struct slice json, const char *file, struct complaint
     json_t *root = parse(json, file, complaints);
     if (root == NULL)
         return NULL;
-    struct whole_schema *whole = mem_new(sizeof(*whole));
+    struct whole_schema *whole = mem_try_zeroed(sizeof(*whole));
+    if (whole == NULL) {
+        complaints_memory(complaints, file, 0);
+        json_decref(root);
+        return NULL;
+    }
     whole->json = root;
     size_t errors = complaints->errors;
     check_members(root, file, complaints);
@@ -238,14 +248,13 @@ struct schema *schema_builtin_webhooks(void)
     complaints_init(&complaints);
     struct schema *schema =
         schema_read(slice_make(schema_webhooks_json, schema_webhooks_json_length), "webhooks.json", &complaints);
-    assert(schema != NULL);
     complaints_free(&complaints);
     return schema;
 }
 
 struct schema_set *schema_set_new(void)
 {
-    return mem_new(sizeof(struct schema_set));
+    return mem_try_zeroed(sizeof(struct schema_set));
 }
 
 void schema_set_free(struct schema_set *set)
@@ -284,11 +293,13 @@ bool schema_set_add(struct schema_set *set, struct schema *schema, const char *f
         schema_free(schema);
         return false;
     }
-    struct schema **grown = mem_new((set->count + 1) * sizeof(*grown));
-    for (size_t i = 0; i < set->count; i++)
-        grown[i] = set->schemas[i];
+    struct schema **grown = mem_try_resize(set->schemas, (set->count + 1) * sizeof(struct schema *));
+    if (grown == NULL) {
+        complaints_memory(complaints, file, 0);
+        schema_free(schema);
+        return false;
+    }
     grown[set->count++] = schema;
-    mem_free(set->schemas);
     set->schemas = grown;
     return true;
 }
@@ -306,7 +317,9 @@ static bool read_file(const char *path, struct buf *content, struct complaints *
     while ((count = fread(chunk, 1, sizeof(chunk), file)) > 0)
         buf_add(content, slice_make(chunk, count));
     bool good = ferror(file) == 0 && buf_ok(content);
-    if (!good)
+    if (content->starved)
+        complaints_memory(complaints, path, 0);
+    else if (!good)
         complaints_error(complaints, path, 0, "cannot be read, or is longer than %d bytes", SCHEMA_FILE_MAX);
     (void)fclose(file);
     return good;
@@ -321,7 +334,11 @@ static bool add_file(struct schema_set *set, const char *folder, const char *nam
     buf_format(&path, "%s/%s", folder, name);
     buf_add_char(&path, '\0');
     struct schema *schema = NULL;
-    bool good = buf_ok(&path) && read_file(path.bytes, &content, complaints);
+    bool good = buf_ok(&path);
+    if (!good)
+        complaints_error(complaints, folder, 0, "%s: %s", name,
+                         path.starved ? "out of memory" : "the path is too long");
+    good = good && read_file(path.bytes, &content, complaints);
     if (good)
         schema = schema_read(buf_slice(&content), path.bytes, complaints);
     good = schema != NULL && schema_set_add(set, schema, path.bytes, complaints);

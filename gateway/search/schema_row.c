@@ -6,13 +6,17 @@
 #include "search/parameter.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
     ENUM_NUMBER_MIN = -99999, /* a number is at most twice as long as the shortest name for it and its '=' and '&': */
     ENUM_NUMBER_MAX = 999999, /* so a canonical query keeps within three times its first spelling */
-    DEFAULT_TEXT_MAX = 4096
+    DEFAULT_TEXT_MAX = 4096,
+    NUMBER_MAX = 24 /* bytes of any integer as text, with its NUL */
 };
+
+static const char OUT_OF_MEMORY[] = "out of memory";
 
 /* What a type is called, and which members its rows may have. */
 struct type_row {
@@ -199,7 +203,11 @@ static void sort_values(const struct row *row, struct parameter_value *values, s
         if (by_name(&values[i - 1], &values[i]) == 0)
             COMPLAIN(row, "values: \"%.*s\" is there twice", (int)values[i].name.length, values[i].name.at);
     }
-    int64_t *numbers = mem_new(count * sizeof(*numbers));
+    int64_t *numbers = mem_try_new(count * sizeof(*numbers));
+    if (numbers == NULL) {
+        COMPLAIN(row, "values: %s", OUT_OF_MEMORY);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         numbers[i] = values[i].number;
     qsort(numbers, count, sizeof(*numbers), by_number);
@@ -218,23 +226,28 @@ static void read_values(const struct row *row)
                  SCHEMA_VALUES_MAX);
         return;
     }
-    struct parameter_value *values = mem_new(count * sizeof(*values));
+    struct parameter_value *values = mem_try_zeroed(count * sizeof(*values));
+    if (values == NULL) {
+        COMPLAIN(row, "values: %s", OUT_OF_MEMORY);
+        return;
+    }
     row->parameter->values = values;
     row->parameter->value_count =
         numbered ? read_numbered_values(row, json, values) : read_plain_values(row, json, values);
     sort_values(row, values, row->parameter->value_count);
 }
 
-/* The default as a client would write it. */
-static bool default_text(const json_t *json, struct buf *text)
+/* The default as a client would write it; empty where it is none. A number is written into `room`. */
+static struct slice default_text(const json_t *json, char room[NUMBER_MAX])
 {
     if (json_is_string(json))
-        buf_add(text, slice_make(json_string_value(json), json_string_length(json)));
-    else if (json_is_integer(json))
-        buf_add_integer(text, json_integer_value(json));
-    else if (json_is_boolean(json))
-        buf_add_text(text, json_is_true(json) ? "true" : "false");
-    return buf_ok(text) && text->length > 0;
+        return slice_make(json_string_value(json), json_string_length(json));
+    if (json_is_boolean(json))
+        return slice_of(json_is_true(json) ? "true" : "false");
+    room[0] = '\0';
+    if (json_is_integer(json))
+        snprintf(room, NUMBER_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
+    return slice_of(room);
 }
 
 /* The default as it would stand in a canonical query. */
@@ -252,7 +265,11 @@ static void keep_default(const struct row *row, struct slice value)
         buf_add_integer(&canonical, meaning.number);
     else
         form_spell(&canonical, meaning.text);
-    row->parameter->default_value = slice_make(mem_copy_text(canonical.bytes, canonical.length), canonical.length);
+    char *copy = buf_ok(&canonical) ? mem_try_copy(buf_slice(&canonical)) : NULL;
+    if (copy == NULL)
+        COMPLAIN(row, "default: %s", OUT_OF_MEMORY);
+    else
+        row->parameter->default_value = slice_make(copy, canonical.length);
     buf_free(&canonical);
 }
 
@@ -268,13 +285,12 @@ static void read_default(const struct row *row)
         COMPLAIN(row, "%s", "a parameter that repeats has no default");
         return;
     }
-    struct buf text;
-    buf_init(&text, DEFAULT_TEXT_MAX);
-    if (default_text(json, &text))
-        keep_default(row, buf_slice(&text));
+    char room[NUMBER_MAX];
+    struct slice text = default_text(json, room);
+    if (text.length > 0 && text.length <= DEFAULT_TEXT_MAX)
+        keep_default(row, text);
     else
         COMPLAIN(row, "default must be a text, an integer, true or false, of 1 to %d bytes", DEFAULT_TEXT_MAX);
-    buf_free(&text);
 }
 
 bool schema_row_read(struct parameter *parameter, json_t *row_json, size_t index, const char *file,

@@ -32,21 +32,37 @@ void budget_free(struct budget *budget)
     mem_free(budget);
 }
 
+static void reverse(atomic_int_least64_t *first, atomic_int_least64_t *end)
+{
+    for (; first < end; first++) {
+        int64_t start_us = *first;
+        *first = *--end;
+        *end = start_us;
+    }
+}
+
+/* Turns the ring until the oldest start is its first: three reversals (Bentley, Programming Pearls, column 2). */
+static void straighten(struct budget *budget)
+{
+    atomic_int_least64_t *oldest = budget->starts + (budget->started < budget->count ? 0 : budget->next);
+    atomic_int_least64_t *end = budget->starts + budget->started;
+    reverse(budget->starts, oldest);
+    reverse(oldest, end);
+    reverse(budget->starts, end);
+}
+
 void budget_change(struct budget *budget, int64_t count, int64_t interval_us, int64_t margin_us)
 {
-    struct budget *before = mem_new(sizeof *before);
     int64_t kept = budget->started < count ? budget->started : count;
 
     assert(count >= 1 && count <= BUDGET_COUNT_MAX && interval_us > 0 && margin_us >= 0);
-    for (int64_t back = kept; back >= 1; back--)
-        before->starts[kept - back] = budget->starts[(budget->next - back + budget->count) % budget->count];
+    straighten(budget);
     for (int64_t i = 0; i < kept; i++)
-        budget->starts[i] = before->starts[i];
+        budget->starts[i] = (int64_t)budget->starts[budget->started - kept + i];
     budget->started = kept;
     budget->next = kept % count;
     budget->count = count;
     budget->interval_us = interval_us + margin_us;
-    mem_free(before);
 }
 
 /* The n-th start from now repeats, whole intervals later, the n modulo count-th: starts as early as they may be keep

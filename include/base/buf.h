@@ -16,6 +16,7 @@ struct buf {
     size_t capacity;
     size_t max;      /* ceiling of length, bytes */
     bool overflowed; /* an add was dropped: the content must not be used */
+    bool starved;    /* and that was for want of memory, not for the ceiling */
 };
 
 /* Prepares an empty buffer; allocates nothing. */
@@ -23,6 +24,10 @@ void buf_init(struct buf *buf, size_t max);
 
 /* Takes the memory up to the ceiling now, or aborts: for an empty buffer whose ceiling is of our own choosing. */
 void buf_reserve(struct buf *buf);
+
+/* The same as buf_init with the caller's room of `size` bytes instead of memory: the ceiling is one byte below. Not to
+ * be given to buf_free, buf_fit or buf_take. */
+void buf_borrow(struct buf *buf, char *room, size_t size);
 
 /* Forgets the content and the overflow, keeps the memory. */
 void buf_reset(struct buf *buf);

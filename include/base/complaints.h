@@ -21,6 +21,10 @@ void complaints_free(struct complaints *complaints);
 /* `line` 0: the file as a whole ("file: text"). */
 void complaints_error(struct complaints *complaints, const char *file, size_t line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* An error: memory for reading it cannot be had. */
+void complaints_memory(struct complaints *complaints, const char *file, size_t line);
+
 void complaints_warn(struct complaints *complaints, const char *file, size_t line, const char *format, ...)
     __attribute__((format(printf, 4, 5))); /* "file:line: warning: text" */
 

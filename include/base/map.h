@@ -11,8 +11,12 @@
 
 struct map;
 
-struct map *map_new(const struct hash_secret *secret); /* the secret is copied */
-void map_free(struct map *map);                        /* not the values */
+struct map *map_new(const struct hash_secret *secret);                /* the secret is copied */
+struct map *map_try_new(const struct hash_secret *secret) MUST_CHECK; /* NULL when memory cannot be had */
+void map_free(struct map *map);                                       /* not the values; NULL is fine */
+
+/* Room for so many more keys: the next puts of as many need no memory. False when it cannot be had. */
+bool map_make_room(struct map *map, size_t more) MUST_CHECK;
 
 size_t map_count(const struct map *map);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory: the one place that allocates. Objects of our own size abort when memory is out; whatever is sized by
- * a peer goes through mem_try_* and its failure is handled. Any thread. */
+ * a peer, or made by a reload, goes through mem_try_* and its failure is handled. Any thread. */
 #ifndef NEXGATE_BASE_MEM_H
 #define NEXGATE_BASE_MEM_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/slice.h"
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
@@ -18,13 +17,19 @@ enum {
 /* Zeroed memory for an object of our own size; never NULL (aborts). */
 void *mem_new(size_t size) __attribute__((malloc, returns_nonnull));
 
-/* Uninitialised memory whose size a peer chose; NULL when it cannot be had. */
+/* Uninitialised memory whose size others chose, or that can be done without; NULL when it cannot be had. */
 void *mem_try_new(size_t size) MUST_CHECK;
+
+/* The same, zeroed. */
+void *mem_try_zeroed(size_t size) MUST_CHECK;
+
+/* A NUL-terminated copy, or NULL when it cannot be had. */
+char *mem_try_copy(struct slice text) MUST_CHECK;
 
 /* Grows or shrinks `old` (may be NULL); on failure NULL, and `old` stays valid. */
 void *mem_try_resize(void *old, size_t size) MUST_CHECK;
 
-/* A NUL-terminated copy of `length` bytes; never NULL (aborts). For configuration, not for peers' bytes. */
+/* A NUL-terminated copy of `length` bytes; never NULL (aborts). For what a start is given, not for peers' bytes. */
 char *mem_copy_text(const char *bytes, size_t length) __attribute__((malloc, returns_nonnull));
 
 /* Frees what any of the above gave; NULL is fine. */
@@ -52,8 +57,8 @@ int mem_equal_secret(const void *a, const void *b, size_t size);
 
 #ifdef NEXGATE_FAILING_MEMORY
 /* From now on each mem_try_* counts down the native int64_t that stands in the first 8 bytes of a file (which is
- * mapped); the one that brings it to 0 fails. False when it cannot be mapped. Once, before there are threads; the
- * release build has no such door. */
+ * mapped); the one that brings it to 0 fails. Where the next 8 bytes are not 0, mem_new counts too, and aborts. False
+ * when it cannot be mapped. Once, before there are threads; the release build has no such door. */
 bool mem_follow(const char *path) MUST_CHECK;
 #endif
 

@@ -74,8 +74,9 @@ void metrics_free(struct metrics *metrics);
 /* A new block for the calling thread's use; owned by `metrics`. Before the threads run. */
 struct counters *metrics_block(struct metrics *metrics);
 
-/* The number of the client of that name: the same whenever it is asked for. Any thread. */
-uint32_t metrics_client(struct metrics *metrics, struct slice name);
+/* The number of the client of that name: the same whenever it is asked for; METRICS_NOBODY where there are too many.
+ * False when memory cannot be had. Any thread. */
+bool metrics_client(struct metrics *metrics, struct slice name, uint32_t *number) MUST_CHECK;
 
 /* How many numbers were given. Any thread. */
 size_t metrics_clients(struct metrics *metrics);

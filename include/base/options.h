@@ -43,17 +43,19 @@ struct option {
 
 enum { OPTION_WHY_MAX = 256 };
 
-/* Reads `text` into the row's place in `values`. False with the reason ("expected …") in `why`. */
+/* Reads `text` into the row's place in `values`. False with the reason ("expected …", "out of memory") in `why`. */
 bool option_set(const struct option *option, void *values, struct slice text, char why[OPTION_WHY_MAX]) MUST_CHECK;
 
-/* Sets every row's default; a default that does not fit its own row is our mistake and aborts. */
-void options_defaults(const struct option *table, size_t count, void *values);
+/* Sets every row's default; a default that does not fit its own row is our mistake and aborts. False when there is no
+ * memory for all; to be freed in either case. */
+bool options_defaults(const struct option *table, size_t count, void *values) MUST_CHECK;
 
 /* Whether two structs have the same value in the row. */
 bool option_equal(const struct option *option, const void *values, const void *others);
 
-/* Puts the value of `from` in the place of the one in `to`. */
-void option_copy(const struct option *option, void *to, const void *from);
+/* Puts the value of `from` in the place of the one in `to`. False when there is no memory for it; nothing has changed
+ * then. */
+bool option_copy(const struct option *option, void *to, const void *from) MUST_CHECK;
 
 /* Frees the texts. */
 void options_free(const struct option *table, size_t count, void *values);

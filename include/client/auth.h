@@ -18,7 +18,7 @@ enum auth_verdict {
 
 struct auth;
 
-struct auth *auth_new(const struct roster *roster); /* borrowed */
+struct auth *auth_new(const struct roster *roster) MUST_CHECK; /* borrowed; NULL when memory cannot be had */
 void auth_free(struct auth *auth);
 
 /* What a request shows; what did not come has at == NULL. */

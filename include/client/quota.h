@@ -13,7 +13,7 @@
 struct quota_account;
 
 /* With one reference; counts by a copy of the policy. */
-struct quota_account *quota_account_new(const struct client_policy *policy);
+struct quota_account *quota_account_new(const struct client_policy *policy) MUST_CHECK;
 struct quota_account *quota_account_ref(struct quota_account *account);
 void quota_account_unref(struct quota_account *account);
 

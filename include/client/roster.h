@@ -36,15 +36,16 @@ struct roster;
 /* A name goes into logs and metrics: at most CLIENT_NAME_MAX letters, digits, '.', '_' and '-'. */
 bool roster_is_name(struct slice name);
 
-struct roster *roster_new(void);
+struct roster *roster_new(void) MUST_CHECK; /* NULL when memory cannot be had */
 void roster_free(struct roster *roster);
 
 /* Adds a client: copies name, keys and locations (sorted here, repeated ones dropped). False with the reason in `why`
- * when the name is taken, or a key belongs to another client. */
+ * when the name is taken, a key belongs to another client, or memory cannot be had. */
 bool roster_add(struct roster *roster, struct slice name, const uint8_t (*keys)[HASH_SHA256_BYTES], size_t key_count,
                 const struct scope *scope, const struct client_policy *policy, char *why, size_t why_size) MUST_CHECK;
 
-/* A certificate of a client that was added, by the SHA-256 of its DER form. False when it is another client's. */
+/* A certificate of a client that was added, by the SHA-256 of its DER form. False when it is another client's, or
+ * memory cannot be had. */
 bool roster_add_certificate(struct roster *roster, struct slice name, const uint8_t digest[HASH_SHA256_BYTES],
                             char *why, size_t why_size) MUST_CHECK;
 
@@ -64,8 +65,9 @@ struct client *roster_find_certificate(const struct roster *roster, struct slice
 
 struct client *roster_by_name(const struct roster *roster, struct slice name);
 
-/* Gives each client the number of its name in the metrics. Before other threads read the roster. */
-void roster_number(struct roster *roster, struct metrics *metrics);
+/* Gives each client the number of its name in the metrics. Before other threads read the roster. False when memory
+ * cannot be had. */
+bool roster_number(struct roster *roster, struct metrics *metrics) MUST_CHECK;
 
 /* Walks the clients in the order they were added: NULL at the end. */
 struct client *roster_at(const struct roster *roster, size_t index);

@@ -33,14 +33,15 @@ struct flow_parts {
 };
 
 struct flow;
+struct edition;
 
-/* Takes a reference of its own on the snapshot. */
-struct flow *flow_new(struct snapshot *snapshot, const struct flow_parts *parts);
-void flow_free(struct flow *flow);
+/* Takes a reference of its own on the snapshot. NULL when memory for its edition cannot be had. */
+struct flow *flow_new(struct snapshot *snapshot, const struct flow_parts *parts) MUST_CHECK;
+void flow_free(struct flow *flow); /* NULL is fine */
 
-/* Searches that begin from now on go by this snapshot (a reference of its own); those under way keep theirs. On the
- * flow's thread. */
-void flow_change(struct flow *flow, struct snapshot *snapshot);
+/* Searches that begin from now on go by this edition of a snapshot (flow/edition.h), which is taken; those under way
+ * keep theirs. On the flow's thread. */
+void flow_change(struct flow *flow, struct edition *edition);
 
 /* The flow as a handler of the public listener. */
 struct handler *flow_handler(struct flow *flow);

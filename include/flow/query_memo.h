@@ -10,7 +10,7 @@
 
 struct query_memo;
 
-struct query_memo *query_memo_new(void);
+struct query_memo *query_memo_new(void) MUST_CHECK; /* NULL when memory cannot be had */
 void query_memo_free(struct query_memo *memo);
 
 /* Fills `query` and `canonical` (emptied first) when this raw query was read before for this schema and scope; `scope`

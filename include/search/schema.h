@@ -58,11 +58,12 @@ struct schema {
     const struct parameter *scope;       /* the parameter that names a location; NULL: the entity has none */
 };
 
-/* Reads one schema; `file` names it in complaints. NULL when anything is wrong. Unknown members are errors. */
+/* Reads one schema; `file` names it in complaints. NULL when anything is wrong, or memory cannot be had. Unknown
+ * members are errors. */
 struct schema *schema_read(struct slice json, const char *file, struct complaints *complaints) MUST_CHECK;
 void schema_free(struct schema *schema);
 
-/* The webhooks schema that is built in; never NULL. */
+/* The webhooks schema that is built in; NULL when memory cannot be had. */
 struct schema *schema_builtin_webhooks(void);
 
 /* The parameter of that name in any case, or NULL. */
@@ -71,10 +72,11 @@ const struct parameter *schema_find(const struct schema *schema, struct slice na
 /* The schemas of a process, found by path. */
 struct schema_set;
 
-struct schema_set *schema_set_new(void); /* empty */
+struct schema_set *schema_set_new(void) MUST_CHECK; /* empty; NULL when memory cannot be had */
 void schema_set_free(struct schema_set *set);
 
-/* Takes the schema; false (and a complaint) when its entity or path is there already; it is freed then. */
+/* Takes the schema; false (and a complaint) when its entity or path is there already, or memory cannot be had; it is
+ * freed then. */
 bool schema_set_add(struct schema_set *set, struct schema *schema, const char *file,
                     struct complaints *complaints) MUST_CHECK;
 

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Memory that cannot be had: each allocation whose size a peer decides fails once, and the request that met it gets an honest
-answer, or a close, and the next one is as good as ever. What would leak is found by the sanitizer when the gateway ends."""
+answer, or a close, and the next one is as good as ever. Each of a reload fails once, and the reload changes nothing. What would
+leak is found by the sanitizer when the gateway ends."""
 
 import mmap
+import signal
 import struct
 
 import pytest
 
 from gateway import SEARCH
+from certificates import Identity
 from http_client import Closed
+from simulator import wait_until
 
 TRIES_MAX = 400  # a request needs fewer allocations
 
@@ -22,8 +26,9 @@ class FailingMemory:
         with self.path.open("r+b") as file:
             self._page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
 
-    def fail(self, nth):
-        """The nth try from now fails; 0: none does."""
+    def fail(self, nth, objects=False):
+        """The nth try from now fails; 0: none does. With `objects`, those of our own size count too: such a one ends the process."""
+        struct.pack_into("q", self._page, 8, objects)
         struct.pack_into("q", self._page, 0, nth)
 
     def has_spared(self):
@@ -81,7 +86,7 @@ def test_each_allocation_of_a_request_fails_once(workshop, simulator, tmp_path, 
 # What of the admin listener an allocation can fail in: (target, method).
 PAGES = [("/status", "GET"), ("/metrics", "GET"), ("/", "GET"), ("/readyz", "GET"), ("/explain?WebHook_Name=a%20b&client=alpha&size=150&page=2", "GET"),
          ("/explain?WebHook_Name=a&entity=web%68ooks", "GET"), ("/purge?query=WebHook_Name%3Da%2520b%26size%3D5", "POST"),
-         ("/purge?entity=webhooks&soft=1", "POST"), ("/purge?all=1", "POST")]  # what a reload reads is ours: it may end the process
+         ("/purge?entity=webhooks&soft=1", "POST"), ("/purge?all=1", "POST")]
 
 
 def gist(answer):
@@ -122,3 +127,55 @@ def test_each_allocation_of_an_admin_page_fails_once(workshop, simulator, tmp_pa
         if spared == SPARED:
             break
     assert spared == SPARED, "the page never came through whole"
+
+
+def order_reload(gateway):
+    """Whether it came about."""
+    begin = len(gateway.log)
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: any("reloaded" in line for line in gateway.log[begin:]), "the reload to be over")
+    return not any("not reloaded: nothing was changed" in line for line in gateway.log[begin:])
+
+
+def ask_for_reload(gateway):
+    """The same by the admin's page, which says so."""
+    try:
+        answer = gateway.ask_admin("/reload", "POST")
+    except Closed:
+        return None
+    if answer.status in (200, 422):
+        assert answer.json()["reloaded"] == (answer.status == 200)
+        return answer.status == 200
+    answer.problem()
+    assert answer.status in HONEST
+    return None  # it may have come about, and the answer failed
+
+
+@pytest.mark.parametrize("reload, objects", [(order_reload, True), (ask_for_reload, False)], ids=["signal", "page"])
+def test_a_reload_without_memory_changes_nothing_and_ends_nothing(workshop, simulator, tmp_path, reload, objects):
+    memory = FailingMemory(tmp_path)
+    identity = Identity(tmp_path, "gateway")
+    settings = {"server.workers": 2, "server.tls_listen": "127.0.0.1:0", "server.tls_certificate": identity.certificate,
+                "server.tls_key": identity.key}
+
+    def clients(burst):
+        return {"late": {"rate": "1000/s", "burst": str(burst), "businesses": "7, 8"}, f"new{burst}": {}}
+
+    def burst():
+        return gateway.search("WebHook_Business=7", client="late").fields.parameters("RateLimit-Policy")["q"]
+    gateway = workshop.gateway(simulator, settings, clients(1000), variables={"NEXGATE_MEMORY_FILE": str(memory.path)})
+    in_force, met, spared = burst(), 0, 0
+    for nth in range(1, TRIES_MAX):
+        gateway.configure(settings, clients(1000 + nth))
+        memory.fail(nth, objects)
+        done = reload(gateway)
+        spared = spared + 1 if memory.has_spared() else 0
+        memory.fail(0)
+        met += done is False
+        now = burst()
+        assert now in {True: {1000 + nth}, False: {in_force}, None: {in_force, 1000 + nth}}[done]
+        in_force = now
+        if spared == SPARED:
+            break
+    assert spared == SPARED, "no reload ever came through whole"
+    assert met > 50

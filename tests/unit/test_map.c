@@ -80,6 +80,19 @@ static void a_walk_sees_each_value_once_even_while_removing(void **state)
     }
 }
 
+static void room_that_was_made_is_there(void **state)
+{
+    struct map *map = *state;
+    map_put(map, slice_of(texts[0]), texts[0]);
+    assert_true(map_make_room(map, KEYS - 1));
+    size_t bytes = map_bytes(map);
+    assert_ptr_equal(map_get(map, slice_of(texts[0])), texts[0]);
+    for (int i = 1; i < KEYS; i++)
+        assert_null(map_put(map, slice_of(texts[i]), texts[i]));
+    assert_int_equal(map_bytes(map), bytes);
+    assert_int_equal(map_count(map), KEYS);
+}
+
 static void an_empty_one_has_nothing(void **state)
 {
     struct map *map = *state;
@@ -150,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(behaves_like_an_array, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_sees_each_value_once_even_while_removing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(room_that_was_made_is_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_one_has_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_key_is_replaced_with_the_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys_of_one_hash_are_told_apart, set_up, tear_down),

@@ -180,14 +180,15 @@ static void clients_are_counted_by_name(void **state)
     struct metrics *metrics = metrics_new();
     struct counters *one = metrics_block(metrics), *other = metrics_block(metrics);
     struct buf out;
-    uint32_t number = METRICS_NOBODY;
+    uint32_t number = METRICS_NOBODY, again;
     char name[16];
     for (int i = 0; i < 1000; i++) {
         snprintf(name, sizeof(name), "c%d", i);
-        number = metrics_client(metrics, slice_of(name));
+        assert_true(metrics_client(metrics, slice_of(name), &number));
         assert_int_equal(number, i + 1);
     }
-    assert_int_equal(metrics_client(metrics, slice_of("c999")), number);
+    assert_true(metrics_client(metrics, slice_of("c999"), &again));
+    assert_int_equal(again, number);
     assert_int_equal(metrics_clients(metrics), 1001);
     assert_false(metrics_has_client(metrics, number));
     counters_add_client(one, number, CLIENT_METRIC_HIT_200, 2);
@@ -210,7 +211,8 @@ static void a_clients_gauge_is_told_while_it_is_set(void **state)
     struct metrics *metrics = metrics_new();
     struct counters *counters = metrics_block(metrics);
     struct buf out;
-    uint32_t number = metrics_client(metrics, slice_of("alpha"));
+    uint32_t number;
+    assert_true(metrics_client(metrics, slice_of("alpha"), &number));
     counters_set_client(counters, number, CLIENT_METRIC_RATE_LEFT, 0);
     assert_non_null(strstr(print(metrics, &out), "\nnexgate_quota_rate_left{client=\"alpha\"} 0\n"));
     buf_free(&out);
@@ -227,7 +229,8 @@ static void no_name_breaks_a_line(void **state)
     struct metrics *metrics = metrics_new();
     struct counters *counters = metrics_block(metrics);
     struct buf out;
-    uint32_t number = metrics_client(metrics, slice_of("a\"} 9\nb\\"));
+    uint32_t number;
+    assert_true(metrics_client(metrics, slice_of("a\"} 9\nb\\"), &number));
     counters_add_client(counters, number, CLIENT_METRIC_HIT_200, 1);
     assert_non_null(strstr(print(metrics, &out),
                            "\nnexgate_requests_total{client=\"a\\\"} 9\\nb\\\\\",outcome=\"hit\",status=\"200\"} 1\n"));

@@ -53,7 +53,7 @@ static void options_are_checked_by_their_rows(void **state)
     (void)state;
     struct values values;
     char why[OPTION_WHY_MAX];
-    options_defaults(TABLE, ROWS_COUNT, &values);
+    assert_true(options_defaults(TABLE, ROWS_COUNT, &values));
     assert_null(values.text);
     assert_int_equal(values.duration, 10000000);
     assert_int_equal(values.size, 65536);
@@ -148,7 +148,7 @@ static void a_refused_value_is_not_repeated(void **state)
     (void)state;
     struct values values;
     char why[OPTION_WHY_MAX];
-    options_defaults(TABLE, ROWS_COUNT, &values);
+    assert_true(options_defaults(TABLE, ROWS_COUNT, &values));
     for (size_t i = 0; i < ROWS_COUNT; i++) {
         if (!option_set(&TABLE[i], &values, slice_of("hunter2-hunter2"), why))
             assert_null(strstr(why, "hunter2"));
@@ -209,13 +209,13 @@ static void values_are_compared_and_copied_by_row(void **state)
     for (size_t i = 0; i < sizeof(CHANGES) / sizeof(CHANGES[0]); i++) {
         struct values one, other;
         char why[OPTION_WHY_MAX];
-        options_defaults(TABLE, ROWS_COUNT, &one);
-        options_defaults(TABLE, ROWS_COUNT, &other);
+        assert_true(options_defaults(TABLE, ROWS_COUNT, &one));
+        assert_true(options_defaults(TABLE, ROWS_COUNT, &other));
         assert_true(set(&other, CHANGES[i].name, CHANGES[i].other, why));
         for (size_t row = 0; row < ROWS_COUNT; row++)
             assert_int_equal(option_equal(&TABLE[row], &one, &other), strcmp(TABLE[row].name, CHANGES[i].name) != 0);
         for (size_t row = 0; row < ROWS_COUNT; row++)
-            option_copy(&TABLE[row], &one, &other);
+            assert_true(option_copy(&TABLE[row], &one, &other));
         for (size_t row = 0; row < ROWS_COUNT; row++)
             assert_true(option_equal(&TABLE[row], &one, &other));
         options_free(TABLE, ROWS_COUNT, &one);
