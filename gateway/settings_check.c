@@ -5,11 +5,14 @@
 #include "base/codec.h"
 #include "base/units.h"
 #include "front/address.h"
+#include "front/target.h"
 #include "settings_client.h"
 #include "settings_table.h"
 #include "settings_tls.h"
+#include "upstream/login.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 /* The line of a setting; 0 where the file does not give it. */
 static size_t line_of(const struct settings_place *place, const char *section, const char *name)
@@ -105,34 +108,47 @@ static void check_log(struct settings *settings, const struct settings_place *pl
 }
 
 /* Scheme, host, port and at most a path: what a path can be put behind. */
-static bool is_base_url(struct slice url)
+static bool split_url(struct slice url, size_t scheme, struct slice *authority)
 {
-    struct slice scheme = slice_starts_with(url, slice_of("http://")) ? slice_of("http://") : slice_of("https://");
-    if (url.length <= scheme.length || strchr(":/", url.at[scheme.length]) != NULL)
-        return false;
     for (size_t i = 0; i < url.length; i++) {
-        if ((unsigned char)url.at[i] <= ' ' || strchr("?#@", url.at[i]) != NULL)
+        if (url.at[i] <= ' ' || url.at[i] > '~' || strchr("?#@", url.at[i]) != NULL)
             return false;
     }
-    return true;
+    struct slice rest = slice_make(url.at + scheme, url.length - scheme);
+    return slice_cut(&rest, '/', authority) && target_is_authority(*authority);
 }
 
-static bool is_loopback_url(struct slice url)
+/* Whether it leads to no other machine. */
+static bool is_own_machine(struct slice authority)
 {
-    return slice_starts_with(url, slice_of("http://127.")) || slice_starts_with(url, slice_of("http://localhost")) ||
-           slice_starts_with(url, slice_of("http://[::1]"));
+    char text[OPTION_WHY_MAX];
+    (void)snprintf(text, sizeof(text), "%.*s", (int)authority.length, authority.at);
+    if (address_is_local(text))
+        return true;
+    (void)snprintf(text, sizeof(text), "%.*s:80", (int)authority.length, authority.at); /* where it has no port */
+    return address_is_local(text);
 }
 
 static void check_url(struct slice url, const struct settings_place *place)
 {
-    bool plain = slice_starts_with(url, slice_of("http://"));
-    if (!plain && !slice_starts_with(url, slice_of("https://")))
+    static const struct slice PLAIN = SLICE("http://"), SECURE = SLICE("https://");
+    struct slice authority;
+    bool plain = slice_starts_with(url, PLAIN);
+    if (!plain && !slice_starts_with(url, SECURE))
         settings_complain(place, "nexudus", "url", "expected https://HOST (or http:// for a simulator)");
-    else if (!is_base_url(url))
+    else if (!split_url(url, plain ? PLAIN.length : SECURE.length, &authority))
         settings_complain(place, "nexudus", "url", "expected scheme, host, port and at most a path");
-    else if (plain && !is_loopback_url(url))
-        complaints_warn(place->complaints, place->file, line_of(place, "nexudus", "url"),
-                        "url: the login is sent over http:// in clear");
+    else if (plain && !is_own_machine(authority))
+        settings_warn(place, "nexudus", "url", "the login is sent over http:// in clear");
+}
+
+/* The client_id, or the username in its place. */
+static void check_client_id(const struct settings *settings, const struct settings_place *place)
+{
+    const char *name = settings->client_id != NULL ? "client_id" : "username";
+    const char *text = settings->client_id != NULL ? settings->client_id : settings->username;
+    if (text != NULL && !login_fits_a_header(text))
+        settings_complain(place, "nexudus", name, "cannot be sent in a header: it holds a control character");
 }
 
 static void check_totp(const char *text, const struct settings_place *place)
@@ -159,6 +175,7 @@ static void check_nexudus(const struct settings *settings, const struct settings
         settings_complain(place, "nexudus", "username", "is needed to log in");
     if (settings->password == NULL)
         settings_complain(place, "nexudus", "password", "is needed to log in");
+    check_client_id(settings, place);
     if (settings->totp_secret != NULL)
         check_totp(settings->totp_secret, place);
 }

@@ -150,7 +150,7 @@ static char *make_text(const char *head, struct slice middle, const char *tail)
     return copy;
 }
 
-static bool fits_a_header(const char *text)
+bool login_fits_a_header(const char *text)
 {
     for (; *text != '\0'; text++) {
         if ((unsigned char)*text < ' ' || *text == 0x7f)
@@ -179,7 +179,7 @@ static void read_credentials(struct login *login, const struct token_options *op
 
     if (*username == '\0' || *password == '\0')
         login->fault = "no username and password are configured";
-    else if (!fits_a_header(client_id))
+    else if (!login_fits_a_header(client_id))
         login->fault = "the client_id (or the username in its place) cannot be sent in a header";
     else if (options->totp_secret != NULL &&
              (!codec_unbase32(slice_of(options->totp_secret), &login->totp_secret) || login->totp_secret.length == 0))

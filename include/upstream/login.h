@@ -36,6 +36,9 @@ void login_free(struct login *login);
 /* Other timeouts for the calls to come. */
 void login_change(struct login *login, int64_t connect_timeout_us, int64_t timeout_us);
 
+/* Whether a client_id, which a username may stand in for, can be sent as it must be. */
+bool login_fits_a_header(const char *text) MUST_CHECK;
+
 /* What makes these credentials unusable, or NULL. */
 const char *login_fault(const struct login *login);
 

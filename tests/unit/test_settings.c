@@ -103,6 +103,11 @@ static const struct mistake MISTAKES[] = {
     {LOGIN CLIENT "weight = 0\n", ":6: weight: "},
     {LOGIN CLIENT "[client a]\nkey = " KEY "\n", ":6: "},
     {LOGIN CLIENT "[client b]\nkey = " KEY "\n", "belongs to client a already"},
+    {LOGIN "url = https://h:99999\n" CLIENT, "url: expected scheme, host, port and at most a path"},
+    {LOGIN "url = https://[::1/api\n" CLIENT, "url: expected scheme"},
+    {LOGIN "url = https://h/\xc3\xa9\n" CLIENT, "url: expected scheme"},
+    {LOGIN "client_id = a\x01\n" CLIENT, "client_id: cannot be sent in a header"},
+    {"[nexudus]\nusername = a\x7f\npassword = p\n" CLIENT, ":2: username: cannot be sent in a header"},
     {"", "username: is needed"},
     {"ttl = 5s\n" LOGIN, ":1: "},
     {"[cache]\nttl\n" LOGIN, ":2: "},
@@ -132,6 +137,39 @@ static void all_problems_are_shown_at_once(void **state)
     assert_true(complaints.errors >= 3);
     complaints_free(&complaints);
     settings_free(&settings);
+}
+
+/* A login in clear is no matter on one machine, and is warned of where it only looks like one. */
+static void a_login_in_clear_is_warned_of(void **state)
+{
+    static const struct {
+        const char *url;
+        bool is_warned;
+    } ROWS[] = {
+        {"https://h", false},
+        {"https://h:8443/a/b", false},
+        {"http://127.0.0.1:80", false},
+        {"http://127.1.2.3/path", false},
+        {"http://LOCALHOST", false},
+        {"http://[::1]:8080", false},
+        {"http://[::1]", false},
+        {"http://h", true},
+        {"http://127.0.0.1.example.com", true},
+        {"http://localhost.example.com:80", true},
+        {"http://[::2]", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        struct settings settings;
+        struct complaints complaints;
+        char text[400];
+        snprintf(text, sizeof(text), LOGIN "url = %s\n" CLIENT, ROWS[i].url);
+        assert_true(read_text(text, &settings, &complaints));
+        if ((complaints.warnings > 0) != ROWS[i].is_warned)
+            fail_msg("%s: %d warnings", ROWS[i].url, (int)complaints.warnings);
+        complaints_free(&complaints);
+        settings_free(&settings);
+    }
 }
 
 #define TOKEN_KEY "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
@@ -266,13 +304,10 @@ static void the_samples_are_good(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mistake_is_named),
-        cmocka_unit_test(all_problems_are_shown_at_once),
-        cmocka_unit_test(redis_is_read),
-        cmocka_unit_test(a_full_configuration_is_read),
-        cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
-        cmocka_unit_test(the_sample_shows_every_setting),
-        cmocka_unit_test(the_samples_are_good),
+        cmocka_unit_test(every_mistake_is_named),         cmocka_unit_test(all_problems_are_shown_at_once),
+        cmocka_unit_test(a_login_in_clear_is_warned_of),  cmocka_unit_test(redis_is_read),
+        cmocka_unit_test(a_full_configuration_is_read),   cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
+        cmocka_unit_test(the_sample_shows_every_setting), cmocka_unit_test(the_samples_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
