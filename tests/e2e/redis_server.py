@@ -103,13 +103,17 @@ class Redis:
     # Its life.
 
     def start(self):
+        self.launch()
+        wait_until(self._answers, "redis to answer")
+        return self
+
+    def launch(self):
+        """Starts it; it may take a while to answer."""
         config = self.folder / "redis.conf"
         if not config.exists():  # a cluster or a sentinel writes into its own
             config.write_text("".join(f'{name} {value if value != "" else chr(34) * 2}\n' for name, value in self.options.items()))
         self.process = subprocess.Popen([self.program, str(config), *self.arguments()], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True)
-        wait_until(self._answers, "redis to answer")
-        return self
 
     def arguments(self):
         return []
@@ -126,7 +130,7 @@ class Redis:
         self.process.wait(DEADLINE)
 
     def restart(self):
-        """The same address, and nothing in it."""
+        """The same address, and nothing in it but what was saved."""
         if self.process.poll() is None:
             self.kill()
         if isinstance(self.address, str) and os.path.exists(self.address):

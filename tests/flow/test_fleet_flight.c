@@ -281,6 +281,42 @@ static void a_lead_is_kept_as_long_as_it_takes(void **state)
     assert_true(second->ask.verdict == ASK_OK && second->ask.collapsed);
 }
 
+static void renew_foreign_lead(void)
+{
+    street_redis(&street, "SET", "t:flight:v1:webhooks:x", "F0123456789abcdef01234567", "PX", "5000", NULL);
+}
+
+/* A leader that lives, and neither answers nor lets go, is followed for as long as a search may wait for its turn and a
+ * call may take. Who came later has its own time. */
+static void a_lead_without_an_end_is_given_up(void **state)
+{
+    (void)state;
+    const int64_t step_us = 100 * CLOCK_MILLISECOND;
+    const int64_t patience_us = street.options.max_wait_us + street.options.timeout_us;
+    renew_foreign_lead();
+    struct question *first = street_ask(b, "x"), *late = NULL;
+    assert_int_equal(count(b, METRIC_FLEET_FOLLOWED), 1);
+    for (int64_t waited_us = 0; waited_us + step_us < patience_us; waited_us += step_us) {
+        renew_foreign_lead();
+        street_move(&street, step_us);
+        if (waited_us == 3 * CLOCK_SECOND)
+            late = street_ask(c, "x");
+    }
+    assert_int_equal(first->answers, 0);
+    street_move(&street, step_us);
+    assert_int_equal(first->answers, 1);
+    assert_int_equal(first->ask.verdict, ASK_TIMEOUT);
+    assert_string_equal(first->ask.why, "another gateway's call to Nexudus took too long");
+    assert_int_equal(first->charged, 0);
+    assert_int_equal(late->answers, 0);
+    assert_int_equal(street.nexudus.searches, 0);
+    street_redis(&street, "DEL", "t:flight:v1:webhooks:x", NULL); /* it lets go after all */
+    for (int i = 0; i < 20 && late->answers == 0; i++)
+        street_move(&street, step_us);
+    assert_int_equal(late->ask.verdict, ASK_OK);
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
 static void who_cannot_pay_leaves_when_it_must_lead(void **state)
 {
     (void)state;
@@ -521,6 +557,7 @@ int main(void)
         TEST(a_leader_that_gives_up_hands_over),
         TEST(a_dead_leader_is_followed_by_another),
         TEST(a_lead_is_kept_as_long_as_it_takes),
+        TEST(a_lead_without_an_end_is_given_up),
         TEST(who_cannot_pay_leaves_when_it_must_lead),
         TEST(nobody_who_can_pay_is_no_flight),
         TEST(without_redis_each_flies_alone),

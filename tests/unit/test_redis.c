@@ -385,20 +385,37 @@ static void a_script_that_is_not_known_is_sent_whole(void **state)
     fake_disconnect(house, redis);
 }
 
-static void a_loading_server_is_away(void **state)
+static void a_server_that_cannot_serve_is_away(void **state)
 {
+    static const char *const refusals[] = {"-LOADING Redis is loading the dataset in memory\r\n",
+                                           "-MASTERDOWN Link with MASTER is down\r\n"};
     struct fake_house *house = *state;
     struct redis *redis = fake_connect(house, "127.0.0.1", 0);
-    struct asked one = {0}, two = {0};
     fake_welcome(house);
-    ask(redis, &one, "ONE");
-    ask(redis, &two, "TWO");
-    fake_hear(house, "*1\r\n$3\r\nONE\r\n*1\r\n$3\r\nTWO\r\n");
-    fake_say(house, "-LOADING Redis is loading the dataset in memory\r\n");
-    FAKE_WAIT(house, one.done && two.done);
-    ASSERT_OUTCOME(&one, REDIS_AWAY, false); /* it said that it did nothing */
-    ASSERT_OUTCOME(&two, REDIS_AWAY, true);
-    assert_false(redis->is_there(redis));
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        struct asked one = {0}, two = {0}, well = {0};
+        ask(redis, &one, "ONE");
+        ask(redis, &two, "TWO");
+        fake_hear(house, "*1\r\n$3\r\nONE\r\n*1\r\n$3\r\nTWO\r\n");
+        fake_say(house, refusals[i]);
+        FAKE_WAIT(house, one.done && two.done);
+        ASSERT_OUTCOME(&one, REDIS_AWAY, false); /* it said that it did nothing */
+        ASSERT_OUTCOME(&two, REDIS_AWAY, true);
+        assert_false(redis->is_there(redis));
+        fake_move(house, 2 * REDIS_PAUSE_FIRST_US);
+        fake_accept(house); /* a probe, which it refuses as well */
+        fake_hear(house, FAKE_PING);
+        fake_say(house, refusals[i]);
+        fake_settle(house);
+        assert_false(redis->is_there(redis));
+        fake_move(house, 4 * REDIS_PAUSE_FIRST_US);
+        fake_welcome(house);
+        ask(redis, &well, "WELL");
+        fake_hear(house, "*1\r\n$4\r\nWELL\r\n");
+        fake_say(house, "+fine\r\n");
+        FAKE_WAIT(house, well.done);
+        assert_string_equal(well.text, "fine");
+    }
     fake_disconnect(house, redis);
 }
 
@@ -513,7 +530,7 @@ int main(void)
         TEST(calls_may_be_made_where_others_end),
         TEST(nonsense_ends_the_connection),
         TEST(a_script_that_is_not_known_is_sent_whole),
-        TEST(a_loading_server_is_away),
+        TEST(a_server_that_cannot_serve_is_away),
         TEST(an_idle_connection_must_give_a_sign_of_life),
         TEST(closing_answers_everybody),
         TEST(freeing_forgets_everybody),

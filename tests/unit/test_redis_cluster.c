@@ -175,6 +175,36 @@ static void a_cluster_that_is_down_is_asked_until_the_deadline(void **state)
     leave(redis);
 }
 
+/* Only its own slots are without it; and it is used again when it answers a probe. */
+static void a_node_that_cannot_serve_is_away(void **state)
+{
+    static const char *const refusals[] = {"-LOADING Redis is loading the dataset in memory\r\n",
+                                           "-MASTERDOWN Link with MASTER is down\r\n"};
+    struct fake_house *house = *state;
+    struct redis *redis = join_known(house);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        struct asked refused = {0}, next = {0}, well = {0};
+        get(redis, &refused);
+        fake_hear(house, GET);
+        fake_say(house, refusals[i]);
+        FAKE_WAIT(house, refused.done);
+        assert_int_equal(refused.call.outcome, REDIS_AWAY);
+        assert_false(refused.call.maybe_done); /* it said that it did nothing */
+        get(redis, &next);
+        FAKE_WAIT(house, next.done);
+        assert_int_equal(next.call.outcome, REDIS_AWAY);
+        assert_false(fake_try_accept(house)); /* not tried before its pause is over */
+        fake_move(house, 2 * REDIS_PAUSE_FIRST_US);
+        fake_welcome(house);
+        get(redis, &well);
+        fake_hear(house, GET);
+        fake_say(house, "+bar\r\n");
+        FAKE_WAIT(house, well.done);
+        assert_string_equal(well.text, "bar");
+    }
+    leave(redis);
+}
+
 static void nonsense_redirections_are_answers(void **state)
 {
     struct fake_house *house = *state;
@@ -192,9 +222,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(calls_wait_until_the_cluster_is_known), TEST(a_call_is_not_sent_round_for_ever),
-        TEST(an_ask_is_followed_with_asking),        TEST(a_cluster_that_is_down_is_asked_until_the_deadline),
-        TEST(nonsense_redirections_are_answers),     TEST(a_key_and_its_life_are_asked_of_one_node),
+        TEST(calls_wait_until_the_cluster_is_known),    TEST(a_call_is_not_sent_round_for_ever),
+        TEST(an_ask_is_followed_with_asking),           TEST(a_cluster_that_is_down_is_asked_until_the_deadline),
+        TEST(nonsense_redirections_are_answers),        TEST(a_node_that_cannot_serve_is_away),
+        TEST(a_key_and_its_life_are_asked_of_one_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -395,6 +395,40 @@ static void a_master_that_became_a_replica_is_left(void **state)
     serve(world, &world->servers[1], &asked);
 }
 
+/* Calls are refused until the sentinels name another, or it is well. */
+static void a_master_that_cannot_serve_is_away(void **state)
+{
+    static const char *const refusals[] = {"-LOADING Redis is loading the dataset in memory\r\n",
+                                           "-MASTERDOWN Link with MASTER is down\r\n"};
+    struct world *world = *state;
+    join_known(world);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        struct asked refused, next;
+        struct fake_house *master = &world->servers[i];
+        next_round(world);
+        get(world, &refused);
+        fake_hear(master, GET);
+        fake_say(master, refusals[i]);
+        fake_settle(world->house);
+        all_name(world, master); /* it was asked long ago: at once; they do not know yet */
+        fake_move(world->house, REDIS_AGAIN_US);
+        FAKE_WAIT(world->house, refused.done);
+        assert_int_equal(refused.call.outcome, REDIS_AWAY);
+        get(world, &next);
+        FAKE_WAIT(world->house, next.done);
+        assert_int_equal(next.call.outcome, REDIS_AWAY);
+        if (i == 0) {
+            next_round(world);
+            all_name(world, &world->servers[1]);
+            meet_master(&world->servers[1]);
+        } else {
+            fake_move(world->house, 2 * REDIS_PAUSE_FIRST_US);
+            meet_master(master);
+        }
+        answer(world, &world->servers[1], &next);
+    }
+}
+
 static void without_sentinels_the_last_word_stands(void **state)
 {
     struct world *world = *state;
@@ -518,6 +552,7 @@ int main(void)
         TEST(a_lost_master_is_used_again_when_it_is_named_again_and_says_so),
         TEST(a_failover_is_followed_when_the_master_dies),
         TEST(a_master_that_became_a_replica_is_left),
+        TEST(a_master_that_cannot_serve_is_away),
         TEST(without_sentinels_the_last_word_stands),
         TEST(a_server_that_does_not_tell_its_role_is_late),
         TEST(a_feed_follows_the_master),
