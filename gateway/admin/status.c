@@ -202,12 +202,12 @@ static void add_notable(struct admin *admin, struct json *json)
 static void add_recent(struct admin *admin, struct json *json)
 {
     struct log_recent lines[LOG_RECENT];
-    int64_t wall_us = clock_wall(admin->parts.clock);
+    int64_t now_us = clock_now(admin->parts.clock);
     size_t count = log_recent(admin->parts.log, lines, LOG_RECENT);
     json_open_list(json, "recent");
     for (size_t i = 0; i < count; i++) {
         json_open(json, NULL);
-        json_integer(json, "ago_s", (wall_us - lines[i].wall_us) / CLOCK_SECOND);
+        json_integer(json, "ago_s", (now_us - lines[i].at_us) / CLOCK_SECOND);
         json_text(json, "level", slice_of(lines[i].level == LOG_LEVEL_WARN ? "warn" : "error"));
         json_text(json, "message", slice_of(lines[i].message));
         json_text(json, "text", slice_of(lines[i].text));

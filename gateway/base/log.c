@@ -145,8 +145,8 @@ static void add_field(enum log_format format, struct buf *line, const struct log
 }
 
 /* Keeps the line for log_recent. Under the lock. */
-static void keep(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
-                 size_t count)
+static void keep(struct log *log, int64_t now_us, enum log_level level, const char *message,
+                 const struct log_field *fields, size_t count)
 {
     struct log_recent *kept = &log->recent[log->told++ % LOG_RECENT];
     struct buf text;
@@ -154,7 +154,7 @@ static void keep(struct log *log, enum log_level level, const char *message, con
     buf_borrow(&text, room, sizeof(room));
     for (size_t i = 0; i < count; i++)
         add_field(LOG_FORMAT_LOGFMT, &text, &fields[i]);
-    *kept = (struct log_recent){.wall_us = clock_wall(log->clock), .level = level, .message = message};
+    *kept = (struct log_recent){.at_us = now_us, .level = level, .message = message};
     memcpy(kept->text, text.bytes, text.length);
 }
 
@@ -218,7 +218,7 @@ static void write_line(struct log *log, enum log_level level, const char *messag
     pthread_mutex_lock(&log->lock);
     bool allowed = !is_limited || log_limit_allows(&log->limit, message, now_us);
     if (allowed && level >= LOG_LEVEL_WARN)
-        keep(log, level, message, fields, count);
+        keep(log, now_us, level, message, fields, count);
     pthread_mutex_unlock(&log->lock);
     if (allowed)
         write_fields(log, level, message, fields, count);

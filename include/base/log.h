@@ -62,7 +62,7 @@ void log_raw(struct log *log, struct slice lines);
 enum { LOG_RECENT = 32, LOG_RECENT_TEXT_MAX = 240 };
 
 struct log_recent {
-    int64_t wall_us;
+    int64_t at_us; /* monotonic */
     enum log_level level;
     const char *message;
     char text[LOG_RECENT_TEXT_MAX + 1]; /* the fields, as in logfmt; cut */

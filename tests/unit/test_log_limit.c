@@ -139,6 +139,7 @@ static void the_latest_trouble_is_kept(void **state)
     log_write(fixture->log, LOG_LEVEL_WARN, OTHER, LOG_FIELDS(LOG_TEXT("why", slice_of("a b")), LOG_NUMBER("n", 3)));
     assert_int_equal(log_recent(fixture->log, lines, LOG_RECENT), 1);
     assert_ptr_equal(lines[0].message, OTHER);
+    assert_int_equal(lines[0].at_us, clock_now(fixture->clock)); /* which, unlike the wall's, is never turned back */
     assert_string_equal(lines[0].text, "why=\"a b\" n=3");
     for (int i = 0; i < LOG_RECENT + 3; i++)
         log_say(fixture->log, LOG_LEVEL_ERROR, MANY[i]);
