@@ -21,13 +21,13 @@ struct reader {
     struct complaints *complaints;
     const char *file;
     bool has_seen_any;
-    size_t lines[SETTINGS_ROWS_MAX]; /* by row of the table; 0: not given yet */
+    struct settings_row_read rows[SETTINGS_ROWS_MAX];
 
     bool in_client; /* a [client NAME] section is open */
     char client_name[CLIENT_NAME_MAX + 1];
     size_t client_line;
     struct client_settings client;
-    size_t client_lines[SETTINGS_ROWS_MAX];
+    struct settings_row_read client_rows[SETTINGS_ROWS_MAX];
 };
 
 /* Ends the open client section, if any. */
@@ -36,7 +36,7 @@ static void close_client(struct reader *reader)
     if (!reader->in_client)
         return;
     settings_add_client(reader->settings->roster, slice_of(reader->client_name), &reader->client, reader->file,
-                        reader->client_line, reader->client_lines, reader->complaints);
+                        reader->client_line, reader->client_rows, reader->complaints);
     options_free(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client);
     reader->in_client = false;
 }
@@ -52,7 +52,7 @@ static void open_client(struct reader *reader, const struct ini_line *line)
     reader->in_client = true;
     reader->client_line = line->line;
     snprintf(reader->client_name, sizeof(reader->client_name), "%.*s", (int)name.length, name.at);
-    memset(reader->client_lines, 0, sizeof(reader->client_lines));
+    memset(reader->client_rows, 0, sizeof(reader->client_rows));
     if (!options_defaults(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, &reader->client))
         complaints_memory(reader->complaints, line->file, line->line);
 }
@@ -91,7 +91,7 @@ struct target {
     size_t count;
     struct slice section;
     void *values;
-    size_t *lines;
+    struct settings_row_read *rows;
 };
 
 static void complain_unknown(struct reader *reader, const struct ini_line *line, const struct target *target)
@@ -121,7 +121,7 @@ static const struct option *find_row(const struct target *target, struct slice n
     return row != NULL && (row->flags & OPTION_SECRET) != 0 ? row : NULL;
 }
 
-static void set_row(struct reader *reader, const struct ini_line *line, const struct target *target,
+static bool set_row(struct reader *reader, const struct ini_line *line, const struct target *target,
                     const struct option *row, bool from_file)
 {
     char why[OPTION_WHY_MAX];
@@ -135,20 +135,22 @@ static void set_row(struct reader *reader, const struct ini_line *line, const st
         good = ini_read_secret(path, &secret, why, sizeof(why));
         value = buf_slice(&secret);
     }
-    if (!good || !option_set(row, target->values, value, why))
+    good = good && option_set(row, target->values, value, why);
+    if (!good)
         complaints_error(reader->complaints, line->file, line->line, "%.*s: %s", (int)line->name.length, line->name.at,
                          why);
     if (secret.bytes != NULL)
         mem_wipe(secret.bytes, secret.length);
     buf_free(&secret);
+    return good;
 }
 
 static void on_setting(struct reader *reader, const struct ini_line *line)
 {
-    struct target target = {SETTINGS_TABLE, SETTINGS_COUNT, line->section, reader->settings, reader->lines};
+    struct target target = {SETTINGS_TABLE, SETTINGS_COUNT, line->section, reader->settings, reader->rows};
     if (reader->in_client)
         target = (struct target){SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, slice_of("client NAME"), &reader->client,
-                                 reader->client_lines};
+                                 reader->client_rows};
     bool from_file;
     const struct option *row = find_row(&target, line->name, &from_file);
     if (row == NULL) {
@@ -156,13 +158,13 @@ static void on_setting(struct reader *reader, const struct ini_line *line)
         return;
     }
     size_t number = (size_t)(row - target.table);
-    if (target.lines[number] > 0) {
+    if (target.rows[number].line > 0) {
         complaints_error(reader->complaints, line->file, line->line, "%s was given before in [%.*s]", row->name,
                          (int)line->section.length, line->section.at);
         return;
     }
-    target.lines[number] = line->line;
-    set_row(reader, line, &target, row, from_file);
+    target.rows[number].line = line->line;
+    target.rows[number].is_refused = !set_row(reader, line, &target, row, from_file);
 }
 
 static void on_line(void *context, const struct ini_line *line)
@@ -204,10 +206,10 @@ static bool keep_what_stays(struct reader *reader, const struct settings *now)
         if ((row->flags & OPTION_RELOADABLE) != 0 || option_equal(row, reader->settings, now))
             continue;
         if (!option_copy(row, reader->settings, now)) {
-            complaints_memory(reader->complaints, reader->file, reader->lines[i]);
+            complaints_memory(reader->complaints, reader->file, reader->rows[i].line);
             return false;
         }
-        complaints_warn(reader->complaints, reader->file, reader->lines[i],
+        complaints_warn(reader->complaints, reader->file, reader->rows[i].line,
                         "[%s] %s: a reload does not change it; the value of the start stays in force", row->section,
                         row->name);
     }
@@ -232,7 +234,7 @@ bool settings_reread(const char *path, const struct settings *now, struct settin
     reader->file = path;
     bool read = ini_read(path, on_line, reader, complaints);
     close_client(reader);
-    const struct settings_place place = {path, reader->lines, complaints};
+    const struct settings_place place = {path, reader->rows, complaints};
     if (read || reader->has_seen_any) /* else the file could not be read, which was said */
         settings_check(settings, &place);
     bool good = read && complaints->errors == 0;

@@ -7,29 +7,31 @@
 #include "front/address.h"
 #include "front/target.h"
 #include "settings_client.h"
-#include "settings_table.h"
 #include "settings_tls.h"
 #include "upstream/login.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-/* The line of a setting; 0 where the file does not give it. */
-static size_t line_of(const struct settings_place *place, const char *section, const char *name)
+static const struct settings_row_read *find(const struct settings_place *place, const char *section, const char *name)
 {
     const struct option *row = options_find(SETTINGS_TABLE, SETTINGS_COUNT, slice_of(section), slice_of(name));
     assert(row != NULL);
-    return place->lines[row - SETTINGS_TABLE];
+    return &place->rows[row - SETTINGS_TABLE];
 }
 
 void settings_complain(const struct settings_place *place, const char *section, const char *name, const char *why)
 {
-    complaints_error(place->complaints, place->file, line_of(place, section, name), "%s: %s", name, why);
+    const struct settings_row_read *row = find(place, section, name);
+    if (!row->is_refused)
+        complaints_error(place->complaints, place->file, row->line, "%s: %s", name, why);
 }
 
 void settings_warn(const struct settings_place *place, const char *section, const char *name, const char *why)
 {
-    complaints_warn(place->complaints, place->file, line_of(place, section, name), "%s: %s", name, why);
+    const struct settings_row_read *row = find(place, section, name);
+    if (!row->is_refused)
+        complaints_warn(place->complaints, place->file, row->line, "%s: %s", name, why);
 }
 
 static bool is_address(const char *text, char *why, size_t why_size)
@@ -84,7 +86,8 @@ static void check_admin(struct settings *settings, const struct settings_place *
         return;
     if (!is_address(settings->admin, why, sizeof(why)))
         settings_complain(place, "server", "admin", why);
-    else if (!settings->has_admin_key && !address_is_local(settings->admin))
+    else if (!settings->has_admin_key && !address_is_local(settings->admin) &&
+             !find(place, "server", "admin_key")->is_refused)
         settings_complain(place, "server", "admin", "an address that other machines reach needs an admin_key");
 }
 
@@ -197,7 +200,7 @@ static void check_redis(struct settings *settings, const struct settings_place *
 {
     settings->has_redis = check_redis_url(settings->redis_url, "url", &settings->redis, place);
     settings->has_quota_redis = check_redis_url(settings->redis_quota_url, "quota_url", &settings->quota_redis, place);
-    if (settings->redis_quota_url != NULL && settings->redis_url == NULL)
+    if (settings->redis_quota_url != NULL && settings->redis_url == NULL && !find(place, "redis", "url")->is_refused)
         settings_complain(place, "redis", "quota_url", "is another server beside url, which is not given");
     if (settings->redis_token_key != NULL) {
         settings->has_redis_token_key =
@@ -205,9 +208,9 @@ static void check_redis(struct settings *settings, const struct settings_place *
         if (!settings->has_redis_token_key)
             settings_complain(place, "redis", "token_key",
                               "expected 64 hex digits, as `openssl rand -hex 32` prints them");
-    } else if (settings->redis_url != NULL) {
-        complaints_warn(place->complaints, place->file, line_of(place, "redis", "url"),
-                        "url: without a token_key the login is not shared: every instance logs in by itself");
+    } else if (settings->redis_url != NULL && !find(place, "redis", "token_key")->is_refused) {
+        settings_warn(place, "redis", "url",
+                      "without a token_key the login is not shared: every instance logs in by itself");
     }
 }
 

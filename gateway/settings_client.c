@@ -13,18 +13,23 @@ enum { CLIENT_BURST_MAX = 1000000, CLIENT_CONCURRENCY_MAX = 1000000 };
 /* Where a section stands, for complaints. */
 struct place {
     const char *file;
-    size_t line;         /* of the heading */
-    const size_t *lines; /* by row of the table; 0: not given */
+    size_t line; /* of the heading */
+    const struct settings_row_read *rows;
     struct complaints *complaints;
 };
 
-/* The line of a setting; of the heading where it was not given. */
-static size_t line_of(const struct place *place, const char *name)
+static const struct settings_row_read *find(const struct place *place, const char *name)
 {
     const struct option *row =
         options_find(SETTINGS_CLIENT_TABLE, SETTINGS_CLIENT_COUNT, slice_of("client NAME"), slice_of(name));
     assert(row != NULL);
-    size_t line = place->lines[row - SETTINGS_CLIENT_TABLE];
+    return &place->rows[row - SETTINGS_CLIENT_TABLE];
+}
+
+/* The line of a setting; of the heading where it was not given. */
+static size_t line_of(const struct place *place, const char *name)
+{
+    size_t line = find(place, name)->line;
     return line > 0 ? line : place->line;
 }
 
@@ -67,11 +72,13 @@ struct credentials {
 
 static void read_credentials(const struct client_settings *words, struct credentials *read, const struct place *place)
 {
+    size_t errors = place->complaints->errors;
     read->key_count = read_digests("key", words->key, read->keys,
                                    "sha256: and 64 hex digits, as `nexgate keygen` prints them", place);
     read->certificate_count = read_digests("cert", words->cert, read->certificates,
                                            "sha256: and the 64 hex digits of a certificate's fingerprint", place);
-    if (read->key_count == 0 && read->certificate_count == 0)
+    bool is_said = place->complaints->errors != errors || find(place, "key")->is_refused;
+    if (read->key_count == 0 && read->certificate_count == 0 && !is_said)
         complaints_error(place->complaints, place->file, line_of(place, "key"),
                          "key: a client needs at least one, or a cert");
 }
@@ -160,9 +167,10 @@ static bool add_client(struct roster *roster, struct slice name, const struct cr
 }
 
 void settings_add_client(struct roster *roster, struct slice name, const struct client_settings *words,
-                         const char *file, size_t line, const size_t *lines, struct complaints *complaints)
+                         const char *file, size_t line, const struct settings_row_read *rows,
+                         struct complaints *complaints)
 {
-    struct place place = {file, line, lines, complaints};
+    struct place place = {file, line, rows, complaints};
     struct credentials credentials;
     int64_t *locations = mem_try_new(CLIENT_LOCATIONS_MAX * sizeof(*locations));
     struct scope scope;

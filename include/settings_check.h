@@ -4,15 +4,16 @@
 #define NEXGATE_SETTINGS_CHECK_H
 
 #include "settings.h"
+#include "settings_table.h"
 
 /* Where the settings stand, for complaints. */
 struct settings_place {
     const char *file;
-    const size_t *lines; /* by row of SETTINGS_TABLE; 0: not in the file */
+    const struct settings_row_read *rows; /* of SETTINGS_TABLE */
     struct complaints *complaints;
 };
 
-/* Complains about a setting, at its line. */
+/* Complains about a setting, at its line; not about one that was refused when it was read. */
 void settings_complain(const struct settings_place *place, const char *section, const char *name, const char *why);
 void settings_warn(const struct settings_place *place, const char *section, const char *name, const char *why);
 

@@ -13,6 +13,12 @@ struct client_settings {
     bool dry_run;
 };
 
+/* What the file has of one row. */
+struct settings_row_read {
+    size_t line;     /* 0: nothing */
+    bool is_refused; /* its value was complained of: that it is missing now is no news */
+};
+
 extern const struct option SETTINGS_TABLE[];
 extern const size_t SETTINGS_COUNT;
 extern const struct option SETTINGS_CLIENT_TABLE[];

@@ -172,6 +172,28 @@ static void a_login_in_clear_is_warned_of(void **state)
     }
 }
 
+static void what_was_refused_is_named_once(void **state)
+{
+    static const char *const TEXTS[] = {
+        "[nexudus]\nusername = u\npassword_file = /nowhere/at/all\n" CLIENT,
+        "[server]\nadmin = 0.0.0.0:0\nadmin_key_file = /nowhere/at/all\n" LOGIN CLIENT,
+        "[redis]\nurl_file = /nowhere/at/all\nquota_url = redis://h:1\n" LOGIN CLIENT,
+        "[redis]\nurl = redis://h:1\ntoken_key_file = /nowhere/at/all\n" LOGIN CLIENT,
+        LOGIN "[client a]\nkey_file = /nowhere/at/all\n",
+        LOGIN "[client a]\nkey = sha256:0\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++) {
+        struct settings settings;
+        struct complaints complaints;
+        assert_false(read_text(TEXTS[i], &settings, &complaints));
+        assert_int_equal(complaints.errors, 1);
+        assert_int_equal(complaints.warnings, 0);
+        complaints_free(&complaints);
+        settings_free(&settings);
+    }
+}
+
 #define TOKEN_KEY "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
 
 static void redis_is_read(void **state)
@@ -304,10 +326,15 @@ static void the_samples_are_good(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mistake_is_named),         cmocka_unit_test(all_problems_are_shown_at_once),
-        cmocka_unit_test(a_login_in_clear_is_warned_of),  cmocka_unit_test(redis_is_read),
-        cmocka_unit_test(a_full_configuration_is_read),   cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
-        cmocka_unit_test(the_sample_shows_every_setting), cmocka_unit_test(the_samples_are_good),
+        cmocka_unit_test(every_mistake_is_named),
+        cmocka_unit_test(all_problems_are_shown_at_once),
+        cmocka_unit_test(a_login_in_clear_is_warned_of),
+        cmocka_unit_test(what_was_refused_is_named_once),
+        cmocka_unit_test(redis_is_read),
+        cmocka_unit_test(a_full_configuration_is_read),
+        cmocka_unit_test(a_secret_is_not_repeated_in_a_complaint),
+        cmocka_unit_test(the_sample_shows_every_setting),
+        cmocka_unit_test(the_samples_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
