@@ -224,8 +224,10 @@ struct conn_home *conn_home_new(struct loop *loop, const struct front_options *o
 
     buf_init(&home->output, RESPOND_HEAD_MAX);
     buf_init(&home->joined, options->limits.header_bytes + PARSER_JOINED_EXTRA);
-    char *room = buf_room(&home->output, RESPOND_HEAD_MAX); /* so that no answer fails for want of it */
-    assert(room != NULL);
+    if (buf_room(&home->output, RESPOND_HEAD_MAX) == NULL) { /* so that no answer fails for want of it */
+        conn_home_free(home);
+        return NULL;
+    }
 
     uint64_t secret[2];
     random_secret(secret, sizeof(secret));

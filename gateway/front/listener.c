@@ -368,7 +368,7 @@ struct front *front_new(struct loop *loop, int descriptor, const struct front_op
     set_inherited(descriptor, options);
     front->home = conn_home_new(loop, options, handler, log, counters, on_close, front);
     event_assign(&front->acceptable, loop_base(loop), descriptor, EV_READ | EV_PERSIST, on_acceptable, front);
-    if (event_add(&front->acceptable, NULL) != 0) {
+    if (front->home == NULL || event_add(&front->acceptable, NULL) != 0) {
         front_free(front);
         return NULL;
     }

@@ -6,13 +6,14 @@ leak is found by the sanitizer when the gateway ends."""
 import mmap
 import signal
 import struct
+import subprocess
 
 import pytest
 
-from gateway import SEARCH
 from certificates import Identity
+from gateway import SEARCH, binary
 from http_client import Closed
-from simulator import wait_until
+from simulator import DEADLINE, wait_until
 
 TRIES_MAX = 400  # a request needs fewer allocations
 
@@ -179,3 +180,26 @@ def test_a_reload_without_memory_changes_nothing_and_ends_nothing(workshop, simu
             break
     assert spared == SPARED, "no reload ever came through whole"
     assert met > 50
+
+
+def test_a_start_without_memory_says_so_and_ends(workshop, simulator, tmp_path):
+    memory = FailingMemory(tmp_path)
+    gateway = workshop.gateway(simulator, {"server.workers": 1}, variables={"NEXGATE_MEMORY_FILE": str(memory.path)})
+    gateway.close()
+    met = 0
+    for nth in range(1, TRIES_MAX):
+        memory.fail(nth)
+        process = subprocess.Popen([binary(), "serve", "-c", str(gateway.config)], stderr=subprocess.PIPE, text=True,
+                                   env=gateway.environment, cwd=gateway.folder)
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "msg=serving" in line:
+                process.send_signal(signal.SIGTERM)
+        code = process.wait(DEADLINE)
+        assert code == 0 and any("msg=serving" in line for line in said) or code == 1 and said[-1] == "nexgate: could not start\n", said
+        met += code
+        if memory.has_spared():
+            break
+    assert memory.has_spared(), "it never started"
+    assert met > 5
