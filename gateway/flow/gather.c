@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Gathers the windows that a page lies in: from memory where the request allows it, else from Redis, else by asking the
- * fetcher. Decides
- * when two windows cannot stand on one page. Must not know how an answer is written. */
+ * fetcher. Decides when two windows cannot stand on one page. Must not know how an answer is written. */
 #include "flow/search.h"
 
 #include "flow/refresh.h"

@@ -176,8 +176,8 @@ static bool none_match_holds(struct slice field, struct slice etag)
     if (slice_is(rest, "*"))
         return false;
     struct slice member;
-    while (slice_cut(&rest, ',',
-                     &member)) { /* our tags hold no comma, so a cut inside another's tag cannot make one of ours */
+    /* Our tags hold no comma, so a cut inside another's tag cannot make one of ours. */
+    while (slice_cut(&rest, ',', &member)) {
         member = slice_trim(member);
         if (member.length > 2 && member.at[0] == 'W' && member.at[1] == '/')
             member = slice_make(member.at + 2, member.length - 2);
@@ -192,10 +192,9 @@ struct provenance {
     const struct search_part *forwarded; /* the first part that was not a hit; NULL: a hit */
     bool collapsed, stored;
     int64_t age_us;
-    int64_t left; /* seconds of the ttl, of the part that has least; below 0 when it is long stale */
-    bool stale;   /* one of the parts is past its ttl */
-    const char
-        *detail; /* why something stale is served, a failure first; NULL: nothing is, or the request asked for it */
+    int64_t left;       /* seconds of the ttl, of the part that has least; below 0 when it is long stale */
+    bool stale;         /* one of the parts is past its ttl */
+    const char *detail; /* why something stale is served, a failure first; NULL: nothing is, or it was asked for */
 };
 
 static void trace(const struct search *search, struct provenance *provenance)

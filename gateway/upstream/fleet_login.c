@@ -355,7 +355,7 @@ static void on_message(void *context, const struct fleet_message *message)
         login->heard = true;
 }
 
-/* What token.c calls. */
+/* What renewal.c calls. */
 
 void fleet_login_want(struct fleet_login *login, int64_t patience_us)
 {

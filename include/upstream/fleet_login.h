@@ -3,7 +3,7 @@
  * from Redis, where it stands sealed, with a generation. Generations grow with Redis's clock, so they grow even where
  * Redis forgets. Who holds the lock checks it again before each call, and stores only while it holds it; a lock that is
  * not renewed is free after a while, so a holder may die at any point: at worst the refresh token that stands in Redis
- * is dead, and the next one takes the password. When to log in, and by what, is for token.c. On the fetcher's thread.
+ * is dead, and the next one takes the password. When to log in, and by what, is for renewal.c. On the fetcher's thread.
  */
 #ifndef NEXGATE_UPSTREAM_FLEET_LOGIN_H
 #define NEXGATE_UPSTREAM_FLEET_LOGIN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One question on its way to Nexudus and everybody who waits for its answer. Passive: who moves it from state to state
- * is fetcher.c. On the fetcher's thread. */
+ * is route.c. On the fetcher's thread. */
 #ifndef NEXGATE_UPSTREAM_FLIGHT_H
 #define NEXGATE_UPSTREAM_FLIGHT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One call to the token endpoint at a time: sends a grant, with a one-time code where one is needed, and says what came
- * of it. Never sends a code twice. Keeps no token; when to call is for token.c. On the fetcher's thread. */
+ * of it. Never sends a code twice. Keeps no token; when to call is for renewal.c. On the fetcher's thread. */
 #ifndef NEXGATE_UPSTREAM_LOGIN_H
 #define NEXGATE_UPSTREAM_LOGIN_H
 

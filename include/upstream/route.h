@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The route of a flight: its states, and what takes it from one to the next. Shared by the fetcher's own sources
- * (fetcher.c: asks and owner, route.c: the states, outcome.c: what an answer leads to) and by nobody else. On the
- * fetcher's thread. */
+ * (fetcher.c: asks and owner, route.c: the states, outcome.c: what an answer leads to, formation.c: the fleet) and by
+ * nobody else. On the fetcher's thread. */
 #ifndef NEXGATE_UPSTREAM_ROUTE_H
 #define NEXGATE_UPSTREAM_ROUTE_H
 
