@@ -51,20 +51,29 @@ void front_census_free(struct front_census *census)
     mem_free(census);
 }
 
+static uint64_t number_of(const uint8_t *bytes, size_t count)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < count; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+/* No /64 in use looks like that: it would be 0:1::/32. */
+static uint64_t ipv4_address(const uint8_t bytes[4])
+{
+    return UINT64_C(1) << 32 | number_of(bytes, 4);
+}
+
 uint64_t census_address(const struct sockaddr *peer)
 {
-    if (peer->sa_family == AF_INET) {
-        struct in_addr address = ((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-        return UINT64_C(1) << 32 | ntohl(address.s_addr); /* no /64 in use looks like that: it would be 0:1::/32 */
-    }
-    if (peer->sa_family == AF_INET6) {
-        const uint8_t *bytes = ((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr.s6_addr;
-        uint64_t network = 0;
-        for (size_t i = 0; i < 8; i++)
-            network = network << 8 | bytes[i];
-        return network;
-    }
-    return CENSUS_NO_ADDRESS;
+    if (peer->sa_family == AF_INET)
+        return ipv4_address((const uint8_t *)&((const struct sockaddr_in *)(const void *)peer)->sin_addr);
+    if (peer->sa_family != AF_INET6)
+        return CENSUS_NO_ADDRESS;
+    const struct in6_addr *address = &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr;
+    /* Of a socket that takes both: all of IPv4 is in one /64 there, and would be one client. */
+    return IN6_IS_ADDR_V4MAPPED(address) ? ipv4_address(address->s6_addr + 12) : number_of(address->s6_addr, 8);
 }
 
 static struct slice key_of(const uint64_t *address)

@@ -279,6 +279,9 @@ static void test_census_addresses(void **state)
     assert_true(address_of("[2001:db8:1:2::5]:1") == address_of("[2001:db8:1:2:ffff::9]:7"));
     assert_true(address_of("[2001:db8:1:2::5]:1") != address_of("[2001:db8:1:3::5]:1"));
     assert_true(address_of("[::1]:1") != address_of("127.0.0.1:1"));
+    /* An inherited socket of IPv6 may take IPv4 as well, and tells it so (RFC 4291 section 2.5.5.2). */
+    assert_true(address_of("[::ffff:10.0.0.1]:1") == address_of("10.0.0.1:2"));
+    assert_true(address_of("[::ffff:10.0.0.1]:1") != address_of("[::ffff:10.0.0.2]:1"));
     assert_true(address_of("unix:/x") == CENSUS_NO_ADDRESS);
 }
 
