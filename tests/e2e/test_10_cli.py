@@ -7,6 +7,7 @@ import random
 import re
 import socket
 import subprocess
+import threading
 import urllib.parse
 
 import pytest
@@ -98,6 +99,8 @@ BAD_LINES = [
     ("client alpha", "limit = 5", ["limit"]),
     ("client beta", "rate = 5/s", ["key"]),
     ("client beta", "key = sha256:123", ["key"]),
+    ("client beta", "key = " + ", ".join(digest(str(number)) for number in range(9)), ["key: at most 8"]),
+    ("client alpha", "businesses = " + ",".join(map(str, range(1, 1026))), ["businesses: at most 1024"]),
     ("client beta", "key = " + digest("a"), ["alpha"]),
     ("client", "key = " + digest("b"), []),
     ("serwer", "listen = 127.0.0.1:0", ["serwer", "server"]),
@@ -173,6 +176,9 @@ def test_a_key_is_made_and_fits_the_configuration(tmp_path):
     code, said = check(tmp_path, GOOD + section)
     assert code == 0, said
     assert key not in command("keygen", "reports")[1]
+    for name in ("", "re ports", "a\nb", "x" * 65):
+        code, out, err = command("keygen", name)
+        assert code == 1 and "expected a name" in err and not out
 
 
 PROMISED = """server: listen tls_listen tls_certificate tls_key tls_client_ca admin admin_key workers drain_timeout entities
@@ -230,6 +236,38 @@ def test_health_asks_the_running_instance(workshop, simulator):
     assert command("health", "-c", str(gateway.config), TEST_PASSWORD="x")[0] == 1
 
 
+@pytest.mark.parametrize("answer, expected", [("200 OK", 0), ("503 Service Unavailable", 1)])
+def test_health_asks_a_unix_socket(tmp_path, answer, expected):
+    (tmp_path / "nexgate.conf").write_text(f"[server]\nadmin = unix:{tmp_path}/admin\n" + GOOD)
+    asked = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "admin"))
+        listener.listen()
+
+        def serve():
+            peer, _ = listener.accept()
+            with peer:
+                asked.append(peer.recv(4096))
+                peer.sendall(f"HTTP/1.1 {answer}\r\nContent-Length: 5\r\n\r\nwords".encode())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        code, out, err = command("health", "-c", str(tmp_path / "nexgate.conf"))
+        thread.join()
+    assert (code, out) == (expected, "words"), err
+    assert asked[0].startswith(b"GET /readyz HTTP/1.1\r\n")
+
+
+def test_health_without_an_admin_listener_or_a_good_file_is_bad(tmp_path):
+    path = tmp_path / "nexgate.conf"
+    path.write_text("[server]\nadmin =\n" + GOOD)
+    code, _, err = command("health", "-c", str(path))
+    assert code == 1 and "no admin listener" in err
+    path.write_text("[server]\nadmin = x y\n" + GOOD)
+    code, _, err = command("health", "-c", str(path))
+    assert code == 1 and "nexgate.conf:2: admin" in err
+
+
 def test_a_second_serve_on_the_same_address_fails(workshop, simulator):
     port = free_port()
     gateway = workshop.gateway(simulator, {"server.listen": f"127.0.0.1:{port}"})
@@ -268,7 +306,12 @@ def test_key_shows_what_a_query_turns_into(query, canonical, page):
 def test_key_tells_what_is_wrong():
     code, out, err = command("key", "WebHook_Nmae=x")
     assert code == 1 and "WebHook_Name" in err and not out
-    assert command("key", "/api/nothing?x=1")[0] == 1
+    for query in ("/api/nothing?x=1", "/api/nothing"):
+        code, out, err = command("key", query)
+        assert code == 1 and "no schema has the path /api/nothing\n" in err and not out
+    code, out, err = command("key", "--client", "nobody", "dir=1")
+    assert code == 1 and "no client is named nobody" in err and not out
+    assert command("key", "/api/sys/webhooks")[1] == command("key", "")[1]
 
 
 class Speller:

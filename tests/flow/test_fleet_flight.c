@@ -281,6 +281,17 @@ static void a_lead_is_kept_as_long_as_it_takes(void **state)
     assert_true(second->ask.verdict == ASK_OK && second->ask.collapsed);
 }
 
+static struct question *ask_with_patience(struct house *house, bool background, int64_t patience_us)
+{
+    struct question *question = street_prepare(&street, "x");
+    question->ask.background = background;
+    question->ask.impatient = true;
+    question->ask.patience_us = patience_us;
+    fetcher_ask(house->fetcher, &question->ask);
+    street_settle(&street);
+    return question;
+}
+
 static void renew_foreign_lead(void)
 {
     street_redis(&street, "SET", "t:flight:v1:webhooks:x", "F0123456789abcdef01234567", "PX", "5000", NULL);
@@ -315,6 +326,37 @@ static void a_lead_without_an_end_is_given_up(void **state)
         street_move(&street, step_us);
     assert_int_equal(late->ask.verdict, ASK_OK);
     assert_int_equal(street.nexudus.searches, 1);
+}
+
+/* Whoever boards makes the flight wait as long as it would itself: who is more patient than those aboard, and whoever
+ * does not ask in the background. */
+static void who_boards_a_follower_brings_its_patience(void **state)
+{
+    (void)state;
+    const int64_t step_us = 100 * CLOCK_MILLISECOND, call_us = street.options.timeout_us;
+    struct {
+        bool background;
+        int64_t first_us, second_us;
+    } cases[] = {
+        {false, CLOCK_SECOND, 3 * CLOCK_SECOND},
+        {true, 3 * CLOCK_SECOND, CLOCK_SECOND},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        renew_foreign_lead();
+        struct question *first = ask_with_patience(b, cases[i].background, cases[i].first_us);
+        struct question *idle = ask_with_patience(b, true, 5 * CLOCK_SECOND); /* says nothing about it */
+        struct question *second = ask_with_patience(b, false, cases[i].second_us);
+        for (int64_t waited_us = 0; waited_us + step_us < cases[i].second_us + call_us; waited_us += step_us) {
+            renew_foreign_lead();
+            street_move(&street, step_us);
+        }
+        assert_int_equal(first->answers + idle->answers + second->answers, 0);
+        street_move(&street, step_us);
+        assert_int_equal(second->answers, 1);
+        assert_int_equal(second->ask.verdict, ASK_TIMEOUT);
+        assert_int_equal(first->answers + idle->answers, 2);
+    }
+    assert_int_equal(street.nexudus.searches, 0);
 }
 
 static void who_cannot_pay_leaves_when_it_must_lead(void **state)
@@ -558,6 +600,7 @@ int main(void)
         TEST(a_dead_leader_is_followed_by_another),
         TEST(a_lead_is_kept_as_long_as_it_takes),
         TEST(a_lead_without_an_end_is_given_up),
+        TEST(who_boards_a_follower_brings_its_patience),
         TEST(who_cannot_pay_leaves_when_it_must_lead),
         TEST(nobody_who_can_pay_is_no_flight),
         TEST(without_redis_each_flies_alone),

@@ -132,6 +132,7 @@ static int set_up(void **state)
     const struct fetcher_options options = plain_fetcher();
     struct house *house = mem_new(sizeof *house);
     ground_lay(&house->clock, &house->loop, &house->log);
+    ground_begin_day(house->clock);
     house->metrics = metrics_new();
     puppet_init(&house->puppet, house->loop);
     puppet_store_init(&house->store, house->clock);
@@ -364,6 +365,34 @@ static void left_alone_each_keeps_its_part(void **state)
     int admitted = flood(house, 2, "busy", 50);
     assert_in_range(admitted, 15, 18);
     assert_int_equal(count(house, METRIC_QUOTA_ALONE), 9);
+}
+
+/* As long as Redis is away, a window's searches are what the limit gives one of the gateways that are known; what is
+ * refused for them costs nothing of the rate. When Redis is back it hears of all that were made. */
+static void left_alone_each_has_its_part_of_a_window(void **state)
+{
+    struct house *house = *state;
+    house->instances[0].redis.is_away = true;
+    for (int day = 0; day < 2; day++) {
+        char query[40];
+        for (int i = 0; i < 3; i++) {
+            snprintf(query, sizeof query, "WebHook_Name=%d-%d", day, i);
+            assert_int_equal(ask(house, 0, "poor", query), 200);
+        }
+        for (int i = 0; i < 150; i++) { /* more than the rate's burst */
+            assert_int_equal(ask(house, 0, "poor", "WebHook_Name=more"), 429);
+            expect(house, "\"violated-policies\":[\"misses\"]");
+        }
+        assert_int_equal(ask(house, 0, "poor", query), 200); /* a hit */
+        assert_int_equal(house->puppet.searches, 3 * (day + 1));
+        let_pass(house, day == 0 ? CLOCK_DAY : 2 * CLOCK_SECOND);
+    }
+    house->instances[0].redis.is_away = false;
+    assert_int_equal(ask(house, 0, "poor", "WebHook_Name=more"), 429);
+    let_pass(house, 2 * CLOCK_SECOND);
+    assert_int_equal(ask(house, 1, "poor", "WebHook_Name=other"), 429); /* it knows */
+    expect(house, "\"violated-policies\":[\"misses\"]");
+    assert_int_equal(house->puppet.searches, 6);
 }
 
 static void on_failure_allow_and_deny(void **state)
@@ -606,6 +635,7 @@ int main(void)
         TEST(all_wait_for_one_call),
         TEST(a_lost_reply_costs_tokens_and_nothing_else),
         TEST(left_alone_each_keeps_its_part),
+        TEST(left_alone_each_has_its_part_of_a_window),
         TEST(on_failure_allow_and_deny),
         TEST(slow_is_dead),
         TEST(misses_are_shared),

@@ -127,6 +127,7 @@ static int set_up(void **state)
 {
     struct house *house = mem_new(sizeof(*house));
     ground_lay(&house->clock, &house->loop, &house->log);
+    ground_begin_day(house->clock);
     house->metrics = metrics_new();
     house->notable = notable_new();
     puppet_init(&house->puppet, house->loop);

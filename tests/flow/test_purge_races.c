@@ -85,7 +85,7 @@ static struct town *found(uint64_t seed, bool loses_its_log)
 {
     struct town *town = mem_new(sizeof *town);
     ground_lay(&town->clock, &town->loop, &town->log);
-    clock_move(town->clock, CLOCK_DAY - clock_wall(town->clock) % CLOCK_DAY); /* the same in each run */
+    ground_begin_day(town->clock); /* the same in each run */
     puppet_store_init(&town->store, town->clock);
     puppet_channels_init(&town->channels, &town->store, town->loop);
     random_init(&town->random, seed);

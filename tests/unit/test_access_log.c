@@ -62,6 +62,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* What was written so far. */
+static void forget(struct house *house)
+{
+    assert_int_equal(ftruncate(house->log_fd, 0), 0);
+    assert_int_equal(lseek(house->log_fd, 0, SEEK_SET), 0);
+}
+
 /* The line of such a request, refused with a 404, without its line feed. */
 static const char *line_of(struct house *house, struct slice method, struct slice path)
 {
@@ -75,8 +82,7 @@ static const char *line_of(struct house *house, struct slice method, struct slic
     exchange->answer.status = 404;
     exchange->outcome.kind = OUTCOME_NOT_FOUND;
     exchange->outcome.is_sent = true;
-    assert_int_equal(ftruncate(house->log_fd, 0), 0);
-    assert_int_equal(lseek(house->log_fd, 0, SEEK_SET), 0);
+    forget(house);
     access_log_note(exchange);
     access_log_add(house->access, exchange);
     access_log_flush(house->access);
@@ -153,10 +159,33 @@ static void what_is_too_long_is_cut(void **state)
     }
 }
 
+/* Lines are written when there are many, or when the first has waited. */
+static void lines_wait_and_are_written_together(void **state)
+{
+    struct house *house = *state;
+    (void)line_of(house, slice_of("GET"), slice_of("/")); /* fills the exchange */
+    forget(house);
+    access_log_add(house->access, house->exchange);
+    clock_move(house->clock, ACCESS_LOG_WAIT_US - 1);
+    loop_turn(house->loop);
+    assert_int_equal(ground_logged(house->log_fd, "msg=access"), 0);
+    clock_move(house->clock, 1);
+    loop_turn(house->loop);
+    assert_int_equal(ground_logged(house->log_fd, "msg=access"), 1);
+    size_t added = 0;
+    while (added < 1000 && ground_logged(house->log_fd, "msg=access") == 1) {
+        access_log_add(house->access, house->exchange);
+        added++;
+    }
+    assert_int_equal(ground_logged(house->log_fd, "msg=access"), 1 + added);
+    assert_in_range(added, 2, ACCESS_LOG_GATHER_MAX / 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_could_end_a_field_is_escaped, set_up_logfmt, tear_down),
+        cmocka_unit_test_setup_teardown(lines_wait_and_are_written_together, set_up_logfmt, tear_down),
         cmocka_unit_test_setup_teardown(every_octet_is_found_again, set_up_json, tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_long_is_cut, set_up_json, tear_down),
     };

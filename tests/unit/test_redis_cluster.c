@@ -205,6 +205,31 @@ static void a_node_that_cannot_serve_is_away(void **state)
     leave(redis);
 }
 
+/* A node that answers its PING, and not who serves what, is late: another connection is asked. */
+static void a_map_that_does_not_come_is_not_waited_for(void **state)
+{
+    struct fake_house *house = *state;
+    struct asked asked = {0};
+    struct redis *redis = join(house);
+    fake_welcome(house);
+    fake_hear(house, SLOTS);
+    fake_move(house, FAKE_TIMEOUT_US - 1);
+    assert_false(fake_try_accept(house));
+    fake_move(house, 1);
+    fake_welcome(house);
+    fake_move(house, REDIS_CLUSTER_REFRESH_MIN_US);
+    get(redis, &asked);
+    fake_hear(house, SLOTS);
+    say_with_port(house, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:", "\r\n");
+    fake_settle(house);
+    fake_move(house, REDIS_AGAIN_US);
+    fake_hear(house, GET);
+    fake_say(house, "+bar\r\n");
+    FAKE_WAIT(house, asked.done);
+    assert_string_equal(asked.text, "bar");
+    leave(redis);
+}
+
 static void nonsense_redirections_are_answers(void **state)
 {
     struct fake_house *house = *state;
@@ -222,9 +247,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(calls_wait_until_the_cluster_is_known),    TEST(a_call_is_not_sent_round_for_ever),
-        TEST(an_ask_is_followed_with_asking),           TEST(a_cluster_that_is_down_is_asked_until_the_deadline),
-        TEST(nonsense_redirections_are_answers),        TEST(a_node_that_cannot_serve_is_away),
+        TEST(calls_wait_until_the_cluster_is_known),
+        TEST(a_call_is_not_sent_round_for_ever),
+        TEST(an_ask_is_followed_with_asking),
+        TEST(a_cluster_that_is_down_is_asked_until_the_deadline),
+        TEST(nonsense_redirections_are_answers),
+        TEST(a_node_that_cannot_serve_is_away),
+        TEST(a_map_that_does_not_come_is_not_waited_for),
         TEST(a_key_and_its_life_are_asked_of_one_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,28 +22,32 @@ static struct {
     unsigned asked, let_go; /* lookups of names that came, and that may be answered */
     pid_t thread;           /* of the last one */
     bool knows;             /* the name, as 127.0.0.1 */
+    bool has_deserted;      /* and as 127.0.0.2 before it, where nobody listens */
 } names = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-static int answer(const char *service, const struct addrinfo *hints, struct addrinfo **found)
+static struct addrinfo *address_of(uint32_t number, const char *service, struct addrinfo *next)
 {
     struct sockaddr_in *address = mem_new(sizeof *address);
     struct addrinfo *info = mem_new(sizeof *info);
     *address = (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(service)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(service)), .sin_addr.s_addr = htonl(number)};
     *info = (struct addrinfo){.ai_family = AF_INET,
-                              .ai_socktype = hints->ai_socktype,
+                              .ai_socktype = SOCK_STREAM,
                               .ai_addrlen = sizeof *address,
-                              .ai_addr = (struct sockaddr *)address};
-    *found = info;
-    return 0;
+                              .ai_addr = (struct sockaddr *)address,
+                              .ai_next = next};
+    return info;
 }
 
 /* In the place of the C library's. */
 int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
                 struct addrinfo **restrict found)
 {
-    if (strcmp(name, "127.0.0.1") == 0)
-        return answer(service, hints, found);
+    *found = NULL;
+    if (strcmp(name, "127.0.0.1") == 0) {
+        *found = address_of(INADDR_LOOPBACK, service, NULL);
+        return 0;
+    }
     if (hints->ai_flags & AI_NUMERICHOST)
         return EAI_NONAME;
     pthread_mutex_lock(&names.lock);
@@ -52,15 +56,22 @@ int getaddrinfo(const char *restrict name, const char *restrict service, const s
     pthread_cond_broadcast(&names.changed);
     while (names.let_go < number)
         pthread_cond_wait(&names.changed, &names.lock);
-    bool knows = names.knows;
+    if (names.knows)
+        *found = address_of(INADDR_LOOPBACK, service, NULL);
+    if (names.knows && names.has_deserted)
+        *found = address_of(INADDR_LOOPBACK + 1, service, *found);
     pthread_mutex_unlock(&names.lock);
-    return knows ? answer(service, hints, found) : EAI_NONAME;
+    return *found != NULL ? 0 : EAI_NONAME;
 }
 
 void freeaddrinfo(struct addrinfo *info)
 {
-    mem_free(info->ai_addr);
-    mem_free(info);
+    while (info != NULL) {
+        struct addrinfo *next = info->ai_next;
+        mem_free(info->ai_addr);
+        mem_free(info);
+        info = next;
+    }
 }
 
 static unsigned asked(void)
@@ -77,6 +88,13 @@ static void let_go(bool knows)
     names.knows = knows;
     names.let_go = names.asked;
     pthread_cond_broadcast(&names.changed);
+    pthread_mutex_unlock(&names.lock);
+}
+
+static void set_deserted(bool has_deserted)
+{
+    pthread_mutex_lock(&names.lock);
+    names.has_deserted = has_deserted;
     pthread_mutex_unlock(&names.lock);
 }
 
@@ -242,6 +260,22 @@ static void a_late_answer_is_good_for_the_next_attempt(void **state)
     fake_disconnect(house, redis);
 }
 
+/* A name of several addresses, at the first of which nobody listens. */
+static void the_next_address_of_a_name_is_tried(void **state)
+{
+    struct fake_house *house = *state;
+    unsigned before = asked();
+    set_deserted(true);
+    struct redis *redis = fake_connect(house, "redis.test", 0);
+    FAKE_WAIT(house, asked() == before + 1);
+    let_go(true);
+    fake_welcome(house);
+    assert_true(redis->is_there(redis));
+    assert_int_equal(ground_logged(house->log_fd, "redis is away"), 0);
+    fake_disconnect(house, redis);
+    set_deserted(false);
+}
+
 static void a_name_that_nobody_knows_is_told(void **state)
 {
     struct fake_house *house = *state;
@@ -263,6 +297,7 @@ int main(void)
         TEST(who_leaves_does_not_wait),
         TEST(a_name_that_takes_too_long_is_given_up),
         TEST(a_late_answer_is_good_for_the_next_attempt),
+        TEST(the_next_address_of_a_name_is_tried),
         TEST(a_name_that_nobody_knows_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
