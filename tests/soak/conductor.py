@@ -242,30 +242,36 @@ class Conductor:
         self._end_restart()
         for number, gateway in enumerate(self.gateways):
             self.expect(lambda gateway=gateway: is_idle(gateway), f"gateway {number}: connections, flights and the queue to be empty")
-        for number in range(STEADY):
-            self._fill(number)
-        self.rests.append([self.measure(number) for number in range(STEADY)])
+        self.rests.append([self._fill(number) for number in range(STEADY)])
         self.stage.rest.value = 0
 
     def _fill(self, number):
-        """Asks for all there is, which is more than fits; again where a breaker or a pause was not over yet."""
+        """Asks for all there is, which is more than fits; again where a breaker or a pause was not over yet. Returns what the gateway
+        holds then, before what is in its store grows too old to be kept."""
         gateway, before = self.gateways[number], self.gateways[number].metrics()["nexgate_store_evictions_total"]
+        answers = None
         with gateway.connect() as connection:
             self.connections[number] += 1
 
             def is_full():
-                self._ask_all(number, connection)
+                nonlocal answers
+                answers = self._ask_all(number, connection)
                 return gateway.metrics()["nexgate_store_evictions_total"] > before
 
-            self.expect(is_full, f"gateway {number}: its store to be full")
+            if not self.expect(is_full, f"gateway {number}: its store to be full"):
+                self.problems.append(f"gateway {number}: it answered {dict(answers)}, {gateway.metrics()['nexgate_store_bytes']} bytes are stored")
         self.expect(lambda: is_idle(gateway), f"gateway {number}: nothing to be under way")
+        return self.measure(number)
 
     def _ask_all(self, number, connection):
+        """Returns how often each status was answered."""
+        answers = collections.Counter()
         for question in QUESTIONS:
             query = urllib.parse.urlencode(question + (("size", str(WINDOW)),))
             targets = [f"{SEARCH}?{query}&page={page}" for page in range(1, RECORDS // WINDOW + 1)]
-            for answer in connection.pipeline(targets, self.gateways[number].fields()):
-                self.asked[number][answer.status] += 1
+            answers.update(answer.status for answer in connection.pipeline(targets, self.gateways[number].fields()))
+        self.asked[number].update(answers)
+        return answers
 
     def measure(self, number):
         """{name: number} of what a gateway holds."""
@@ -282,10 +288,13 @@ class Conductor:
     # Afterwards.
 
     def expect(self, condition, what):
+        """Whether it came true in time."""
         try:
             wait_until(condition, what)
         except AssertionError as late:
             self.problems.append(str(late))
+            return False
+        return True
 
     def check(self, good, words):
         if not good:
