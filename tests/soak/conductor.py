@@ -32,6 +32,8 @@ RESTS = 18
 REST_EVERY_LEAST = 10  # seconds
 LOOKS = 30  # in a row that see the same, at the start: longer than what is told of timers is old
 LOGINS_EVERY = 310  # seconds
+PURGES_OF_ALL = 0.15
+POPULAR = range(6)  # questions that are asked all the time, so that what a purge leaves behind is seen
 
 
 class Conductor:
@@ -171,7 +173,7 @@ class Conductor:
         return {"outage": 0.5, "hanging": oracle.CALL_MAX + 1}.get(kind, self.rng.uniform(0.5, 2))
 
     def _do_purge(self, _):
-        question = self.rng.choice((ALL, *range(len(QUESTIONS))))
+        question = ALL if self.rng.random() < PURGES_OF_ALL else self.rng.choice(POPULAR)
         what = self.rng.choice(("all=1", "entity=webhooks"))
         if question != ALL:
             what = "query=" + urllib.parse.quote(urllib.parse.urlencode(QUESTIONS[question]), safe="")

@@ -38,6 +38,8 @@ class Oracle:
         wrong = self._judge_words(request, match, age)
         if wrong:
             return wrong
+        if received - age + CLOCKS < self._floor(request):
+            return "fetched before a purge, as its Age says"
         generations = self._generations(request, head, body)
         if isinstance(generations, str):
             return generations

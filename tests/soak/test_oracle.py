@@ -130,12 +130,20 @@ def test_what_a_purge_should_have_ended_is_found(case):
     case.purge(ALL, NOW - 2, NOW - 1)
     changed = NOW - 2.5
     case.history.began[NEWEST] = case.history.made[NEWEST] = changed
-    assert "generation 5" in case.judge(case.page(NEWEST - 1), age=3, status="nexgate; hit; ttl=0")
+    assert "generation 5" in case.judge(case.page(NEWEST - 1), age=2, status="nexgate; hit; ttl=1")
     case = Case()
     case.history.began[NEWEST] = case.history.made[NEWEST] = changed
     case.purge(TARGET[0] + 1, NOW - 2, NOW - 1)  # of another query
     case.purge(TARGET[0], NOW - 2, NOW - 0.05)  # confirmed after the request was sent
     assert case.judge(case.page(NEWEST - 1), age=3, status="nexgate; hit; ttl=0") is None
+
+
+def test_an_age_that_reaches_back_before_a_purge_is_found(case):
+    """Though the data are the same as before it."""
+    case.purge(ALL, NOW - 1.5, NOW - 1)
+    assert case.judge(case.page(), age=1, status="nexgate; hit; ttl=2") is None
+    assert case.judge(case.page(), age=2, status="nexgate; hit; ttl=1") == "fetched before a purge, as its Age says"
+    assert case.judge(case.page(), age=2, status="nexgate; hit; ttl=1", sent=NOW - 1.1) is None  # before the purge was confirmed
 
 
 def test_what_the_request_forbids_is_found(case):
