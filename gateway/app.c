@@ -23,6 +23,7 @@
 #include "sharing.h"
 #include "versions.h"
 #include "watchdog.h"
+#include "trimming.h"
 #include "worker.h"
 
 #include <curl/curl.h>
@@ -83,6 +84,7 @@ struct app {
     size_t draining; /* workers that are not empty yet */
     bool stopping;
     struct timer drain_timer;
+    struct trimming trimming;
 };
 
 /* The process holds the login and every client's key: no core file, no debugger of another process of ours. */
@@ -402,6 +404,7 @@ static bool start(struct app *app)
     struct reload_parts parts = {app->fetcher, app->sharing, app->workers, app->worker_count, app->census,
                                  app->tls,     app->metrics, app->admin,   app->admin_front,  app->notify};
     reload_serve(app->reload, &parts);
+    trimming_start(&app->trimming, app->loop);
     return start_threads(app);
 }
 
@@ -423,6 +426,7 @@ static void settle(struct app *app)
 
 static void take_apart(struct app *app)
 {
+    trimming_stop(&app->trimming);
     for (size_t i = 0; i < app->worker_count; i++)
         worker_stop(app->workers[i]);
     if (app->fetcher_started) {

@@ -121,6 +121,13 @@ void mem_keep_freed(void)
 #endif
 }
 
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(MEM_KEPT_BYTES);
+#endif
+}
+
 #if defined(__SANITIZE_ADDRESS__)
 #define WATCHED 1
 #elif defined(__has_feature)

@@ -39,6 +39,9 @@ void mem_free(void *memory);
  * the kernel and fetched anew, page by page, with every batch of answers. Once, before there are threads. */
 void mem_keep_freed(void);
 
+/* Gives back to the kernel the pages that are free between blocks. What is kept at the end of each thread's heap stays. */
+void mem_trim(void);
+
 /* Pages of their own for what is large and lives long, given back to the kernel as they are: blocks that come and go in
  * all sizes leave the heap full of holes that fit nothing. NULL when there are none, or MEM_MAPS_MAX are in use (the
  * kernel counts each), and where a sanitizer is to watch every byte: then the heap must do. `size` is above 0; give the

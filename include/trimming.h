@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Gives the kernel back, now and then, what lies free in the heap: what a burst needed is not held for ever after. */
+#ifndef NEXGATE_TRIMMING_H
+#define NEXGATE_TRIMMING_H
+
+#include "io/loop.h"
+
+#define TRIMMING_EVERY_US (10 * CLOCK_SECOND)
+
+/* Embedded; private. */
+struct trimming {
+    struct timer timer;
+    struct loop *loop;
+};
+
+/* From now on, every TRIMMING_EVERY_US; each takes some ms of the loop's thread at most, and other threads that want
+ * memory wait for as long as their own heap is looked at. The loop is borrowed. On the loop's thread, or before it
+ * runs. */
+void trimming_start(struct trimming *trimming, struct loop *loop);
+void trimming_stop(struct trimming *trimming);
+
+#endif
