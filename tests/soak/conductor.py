@@ -33,6 +33,8 @@ REST_EVERY_LEAST = 10  # seconds
 LOOKS = 30  # in a row that see the same, at the start: longer than what is told of timers is old
 LOGINS_EVERY = 310  # seconds
 PURGES_OF_ALL = 0.15
+ROUNDS_USUAL = 20  # of all questions, until a store is full
+LINES_KEPT = 400  # of a log
 POPULAR = range(6)  # questions that are asked all the time, so that what a purge leaves behind is seen
 
 
@@ -251,17 +253,20 @@ class Conductor:
         """Asks for all there is, which is more than fits; again where a breaker or a pause was not over yet. Returns what the gateway
         holds then, before what is in its store grows too old to be kept."""
         gateway, before = self.gateways[number], self.gateways[number].metrics()["nexgate_store_evictions_total"]
-        answers = None
+        rounds, answers = 0, None
         with gateway.connect() as connection:
             self.connections[number] += 1
 
             def is_full():
-                nonlocal answers
-                answers = self._ask_all(number, connection)
-                return gateway.metrics()["nexgate_store_evictions_total"] > before
+                nonlocal rounds, answers
+                rounds, answers = rounds + 1, self._ask_all(number, connection)
+                return set(answers) == {200} and gateway.metrics()["nexgate_store_evictions_total"] > before
 
             if not self.expect(is_full, f"gateway {number}: its store to be full"):
                 self.problems.append(f"gateway {number}: it answered {dict(answers)}, {gateway.metrics()['nexgate_store_bytes']} bytes are stored")
+        if rounds > ROUNDS_USUAL:
+            self.sums.append(f"gateway {number}: the store was full after {rounds} rounds, at rest {len(self.rests) + 1}; what it logged is kept")
+            (self.evidence / f"gateway{number}-rest{len(self.rests) + 1}.log").write_text("\n".join(gateway.log[-LINES_KEPT:]))
         self.expect(lambda: is_idle(gateway), f"gateway {number}: nothing to be under way")
         return self.measure(number)
 
