@@ -21,20 +21,19 @@
 #include "sandbox.h"
 #include "settings_tls.h"
 #include "sharing.h"
+#include "signals.h"
+#include "trimming.h"
 #include "versions.h"
 #include "watchdog.h"
-#include "trimming.h"
 #include "worker.h"
 
 #include <curl/curl.h>
-#include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 enum {
@@ -56,8 +55,7 @@ struct app {
 
     struct loop *loop; /* the main thread's */
     struct mailbox *mailbox;
-    int signals; /* signalfd */
-    struct event *on_signal;
+    struct signals *signals;
     struct notify *notify;
     struct watchdog *watchdog; /* NULL: nobody wants to know */
     struct admin *admin;
@@ -251,34 +249,13 @@ static void stop(struct app *app)
     timer_start(app->loop, &app->drain_timer, loop_now(app->loop) + reload_settings(app->reload)->drain_timeout_us);
 }
 
-static void on_signal(int descriptor, short what, void *context)
+static void on_signal(int number, void *context)
 {
-    (void)what;
     struct app *app = context;
-    struct signalfd_siginfo info;
-    while (read(descriptor, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGHUP)
-            reload_order(app->reload);
-        else
-            stop(app);
-    }
-}
-
-/* Before any thread is made, so that all inherit the mask and signals arrive here alone. */
-static bool watch_signals(struct app *app)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
-        return false;
-    app->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (app->signals < 0)
-        return false;
-    app->on_signal = event_new(loop_base(app->loop), app->signals, EV_READ | EV_PERSIST, on_signal, app);
-    return app->on_signal != NULL && event_add(app->on_signal, NULL) == 0;
+    if (number == SIGHUP)
+        reload_order(app->reload);
+    else
+        stop(app);
 }
 
 static void *run_fetcher(void *context)
@@ -362,11 +339,12 @@ static bool start(struct app *app)
         return false;
     app->memory = memory_new((size_t)settings->memory_bytes);
     app->loop = loop_new(app->clock);
-    if (app->loop == NULL || !watch_signals(app))
+    if (app->loop == NULL)
         return false;
+    app->signals = signals_new(app->loop, on_signal, app);
     app->mailbox = mailbox_new(app->loop, app);
     app->reload = reload_new(app->path, settings, app->loop, app->log);
-    if (app->mailbox == NULL || app->reload == NULL || !make_fetcher(app))
+    if (app->signals == NULL || app->mailbox == NULL || app->reload == NULL || !make_fetcher(app))
         return false;
     const struct snapshot *snapshot = reload_snapshot(app->reload);
     struct admin_parts admin = {
@@ -404,7 +382,6 @@ static bool start(struct app *app)
     struct reload_parts parts = {app->fetcher, app->sharing, app->workers, app->worker_count, app->census,
                                  app->tls,     app->metrics, app->admin,   app->admin_front,  app->notify};
     reload_serve(app->reload, &parts);
-    trimming_start(&app->trimming, app->loop);
     return start_threads(app);
 }
 
@@ -452,10 +429,7 @@ static void take_apart(struct app *app)
     reload_free(app->reload);
     if (app->mailbox != NULL)
         mailbox_free(app->mailbox);
-    if (app->on_signal != NULL)
-        event_free(app->on_signal);
-    if (app->signals >= 0)
-        close(app->signals);
+    signals_free(app->signals);
     if (app->loop != NULL)
         loop_free(app->loop);
     front_census_free(app->admin_census);
@@ -483,11 +457,11 @@ int app_serve(const char *path, struct settings *settings)
     struct app *app = mem_new(sizeof(*app));
     app->path = path;
     app->settings = settings;
-    app->signals = -1;
     bool started = start(app);
     if (started) {
         log_say(app->log, LOG_LEVEL_INFO, "serving");
         notify_ready(app->notify, "serving");
+        trimming_start(&app->trimming, app->loop);
         if (app->watchdog != NULL)
             watchdog_start(app->watchdog);
         loop_run(app->loop);

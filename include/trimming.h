@@ -13,10 +13,10 @@ struct trimming {
     struct loop *loop;
 };
 
-/* From now on, every TRIMMING_EVERY_US; each takes some ms of the loop's thread at most, and other threads that want
- * memory wait for as long as their own heap is looked at. The loop is borrowed. On the loop's thread, or before it
- * runs. */
+/* From now on, every TRIMMING_EVERY_US (mem_trim). The loop is borrowed. On the loop's thread, or before it runs. */
 void trimming_start(struct trimming *trimming, struct loop *loop);
+
+/* Also where it was never started, if all is zero. */
 void trimming_stop(struct trimming *trimming);
 
 #endif

@@ -10,7 +10,7 @@
 
 enum {
     MEM_MAPS_MAX = 16384, /* a quarter of what Linux allows a process (vm.max_map_count) */
-    MEM_KEPT_BYTES = 8 * 1024 * 1024,
+    MEM_KEPT_BYTES = 1024 * 1024,
     MEM_MAPPED_BYTES = 4 * 1024 * 1024 /* larger blocks are the kernel's again as soon as they are freed */
 };
 
@@ -39,7 +39,8 @@ void mem_free(void *memory);
  * the kernel and fetched anew, page by page, with every batch of answers. Once, before there are threads. */
 void mem_keep_freed(void);
 
-/* Gives back to the kernel the pages that are free between blocks. What is kept at the end of each thread's heap stays. */
+/* Gives the kernel back the pages that lie free between blocks; what each thread keeps at the end of its heap stays. On
+ * any thread; the others wait if they want memory while their own heap is looked at, some hundred µs. */
 void mem_trim(void);
 
 /* Pages of their own for what is large and lives long, given back to the kernel as they are: blocks that come and go in

@@ -33,6 +33,8 @@ REST_EVERY_LEAST = 10  # seconds
 LOOKS = 30  # in a row that see the same, at the start: longer than what is told of timers is old
 LOGINS_EVERY = 310  # seconds
 PURGES_OF_ALL = 0.15
+LONG = 300  # seconds: of a run whose memory is judged
+SETTLED, SETTLED_WITHIN = 25, 128 << 10  # looks, twice a second, and bytes
 ROUNDS_USUAL = 20  # of all questions, until a store is full
 LINES_KEPT = 400  # of a log
 POPULAR = range(6)  # questions that are asked all the time, so that what a purge leaves behind is seen
@@ -124,6 +126,7 @@ class Conductor:
 
     def run(self, length):
         """Returns the reports of the crowds."""
+        self.is_long = length >= LONG
         pipes = [self._send_crowd(number) for number in range(CROWDS)]
         self.began = time.monotonic()
         rest_every = max(length / RESTS, REST_EVERY_LEAST)
@@ -246,12 +249,15 @@ class Conductor:
         self._end_restart()
         for number, gateway in enumerate(self.gateways):
             self.expect(lambda gateway=gateway: is_idle(gateway), f"gateway {number}: connections, flights and the queue to be empty")
-        self.rests.append([self._fill(number) for number in range(STEADY)])
+        for number in range(STEADY):
+            self._fill(number)
+        if self.is_long:
+            self._settle()
+        self.rests.append([self.measure(number) for number in range(STEADY)])
         self.stage.rest.value = 0
 
     def _fill(self, number):
-        """Asks for all there is, which is more than fits; again where a breaker or a pause was not over yet. Returns what the gateway
-        holds then, before what is in its store grows too old to be kept."""
+        """Asks for all there is, which is more than fits; again where a breaker or a pause was not over yet."""
         gateway, before = self.gateways[number], self.gateways[number].metrics()["nexgate_store_evictions_total"]
         rounds, answers = 0, None
         with gateway.connect() as connection:
@@ -268,7 +274,17 @@ class Conductor:
             self.sums.append(f"gateway {number}: the store was full after {rounds} rounds, at rest {len(self.rests) + 1}; what it logged is kept")
             (self.evidence / f"gateway{number}-rest{len(self.rests) + 1}.log").write_text("\n".join(gateway.log[-LINES_KEPT:]))
         self.expect(lambda: is_idle(gateway), f"gateway {number}: nothing to be under way")
-        return self.measure(number)
+
+    def _settle(self):
+        """Until what the gateways have freed is given back (include/trimming.h): memory is the same for longer than that takes."""
+        looks = collections.deque(maxlen=SETTLED)
+
+        def is_settled():
+            time.sleep(0.5)
+            looks.append([self.measure(number)["resident"] for number in range(STEADY)])
+            return len(looks) == SETTLED and all(max(look) - min(look) <= SETTLED_WITHIN for look in zip(*looks))
+
+        self.expect(is_settled, "the gateways' memory to be the same for a while")
 
     def _ask_all(self, number, connection):
         """Returns how often each status was answered."""

@@ -10,8 +10,7 @@ from conductor import MEMORY
 from world import QUESTIONS
 
 GROWTH_MAX = 0.01  # of resident memory, from when the store was full and warm to the end
-GROWTH_FROM = 9  # rests that a run needs for that to be judged: with less it is not warm for long enough
-HELD_MAX = 3.5  # bytes that may be resident for each byte of [cache] memory, from the start to the end
+HELD_MAX = 3  # bytes that may be resident for each byte of [cache] memory, from the start to the end
 
 
 def check(conductor, reports):
@@ -86,7 +85,7 @@ def _check_memory(conductor):
         held = (max(rest["resident"] for rest in rests) - first["resident"]) / MEMORY
         conductor.check(held <= HELD_MAX, f"gateway {number}: {held:.2f} bytes are resident for each that the store may hold")
         warm, end = growth(rests)
-        if len(rests) >= GROWTH_FROM:
+        if conductor.is_long:
             conductor.check(end / warm - 1 < GROWTH_MAX, f"gateway {number}: memory grew by {end / warm - 1:.2%}, from {warm} to {end} bytes")
 
 
