@@ -321,6 +321,14 @@ static void enter_sandbox(struct app *app)
 #endif
 }
 
+/* One for each core, unless the configuration says otherwise. */
+static size_t workers_wanted(const struct settings *settings)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
+    return workers < WORKERS_MAX ? workers : WORKERS_MAX;
+}
+
 static bool start(struct app *app)
 {
     struct settings *settings = app->settings;
@@ -372,10 +380,7 @@ static bool start(struct app *app)
     if (settings->has_admin_key)
         admin_set_key(app->admin, settings->admin_key_digest);
     app->census = make_census(app);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t workers = settings->workers > 0 ? (size_t)settings->workers : (size_t)(cores > 0 ? cores : 1);
-    if (workers > WORKERS_MAX)
-        workers = WORKERS_MAX;
+    size_t workers = workers_wanted(settings);
     if (!settings_tls_make(settings, &app->tls) || !listen_everywhere(app, workers) || !make_workers(app, workers) ||
         !make_admin(app) || !make_watchdog(app))
         return false;
