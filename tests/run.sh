@@ -99,7 +99,6 @@ pytest_run() {
 suite_e2e() {
     note "== end to end (address and undefined-behaviour sanitizers)"
     build release programs && build check programs && pytest_run "end to end" build/check/nexgate tests/e2e
-    pytest_run "the oracle of the soak" build/nexgate tests/soak/test_oracle.py
     note "== demo"
     if build release programs; then
         if ONCE=1 timeout 300 /usr/bin/python3 tests/demo.py >"$log/out" 2>&1; then
@@ -155,7 +154,7 @@ suite_valgrind() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- lint unit flow e2e tsan fuzz valgrind
+    set -- lint unit flow e2e tsan fuzz valgrind soak
 fi
 for suite in "$@"; do
     "suite_$suite"
