@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Purges ordered here: applied at once, written to the log and told to the others by one script, and waited for until
- * all who are there have confirmed. While Redis is away they are kept, and told when it is back. Must not know what is
- * purged. */
+ * all who are there have confirmed. While Redis does not pass them on they are kept, and told when it does. Must not
+ * know what is purged. */
 #include "cache/coherence_purge.h"
 
 #include "base/clock.h"
@@ -17,7 +17,7 @@ enum {
     TRY_MS = 2000,   /* to reach Redis */
     RETRY_MS = 100,
     NUMBERS_MAX = 4, /* times a purge is told anew because somebody knew more than Redis */
-    KEPT_MAX = 64,   /* purges kept while Redis is away; more become one for everything */
+    KEPT_MAX = 64,   /* purges kept while Redis passes none on; more become one for everything */
     AWAITED_MAX = 2 * COHERENCE_GATEWAYS_MAX
 };
 
@@ -66,7 +66,7 @@ struct purging {
     int64_t since_us;
     int64_t number, floor, least; /* what it must be greater than: as somebody said, and as Redis was asked */
     unsigned numbers;             /* used so far */
-    bool calling, kept;           /* the script is under way; Redis is away, to be told later */
+    bool calling, kept;           /* the script is under way; Redis did not pass it on, to be told later */
     struct redis_call call;
     struct timer timer; /* of the next try, or of the end of the wait */
     struct awaited *awaited;
@@ -239,7 +239,7 @@ static void name_all(const struct coherence *coherence, char all[COHERENCE_PREFI
     snprintf(all, COHERENCE_PREFIX_MAX + 4, "%s%s", coherence->prefix, KEY_VERSION);
 }
 
-/* To be told when Redis is back. Those kept before that say no more than this one are forgotten. */
+/* To be told when Redis passes it on. Those kept before that say no more than this one are forgotten. */
 static void keep(struct purging *purging)
 {
     struct coherence *coherence = purging->coherence;
@@ -262,7 +262,7 @@ static void keep(struct purging *purging)
     purging->kept = true;
 }
 
-static void keep_or_retry(struct purging *purging)
+static void keep_or_retry(struct purging *purging, const char *why)
 {
     struct loop *loop = purging->coherence->options.loop;
     int64_t now_us = loop_now(loop);
@@ -275,8 +275,9 @@ static void keep_or_retry(struct purging *purging)
     answer(purging, false);
     keep(purging);
     if (!was_kept)
-        log_say(purging->coherence->log, LOG_LEVEL_WARN,
-                "a purge cannot be told to the other gateways: Redis is away; it will be when it is back");
+        log_write(purging->coherence->log, LOG_LEVEL_WARN,
+                  "a purge cannot be told to the other gateways now; it is kept, and will be",
+                  LOG_FIELDS(LOG_TEXT("why", slice_of(why))));
 }
 
 static void on_told(struct redis_call *call)
@@ -285,10 +286,11 @@ static void on_told(struct redis_call *call)
     struct coherence *coherence = purging->coherence;
     const struct redisReply *reply = call->reply;
     int64_t number;
+    char room[REDIS_FAILURE_MAX];
     purging->calling = false;
     if (call->outcome != REDIS_ANSWERED || reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 ||
         !coherence_number(redis_wire_text(reply->element[0]), &number) || number <= purging->least) {
-        keep_or_retry(purging);
+        keep_or_retry(purging, redis_call_failure(call, room));
         return;
     }
     purging->number = number;

@@ -354,6 +354,17 @@ static struct redis_route *route_new(const struct redis_route_parts *parts)
     return redis_single_new(parts);
 }
 
+const char *redis_call_failure(const struct redis_call *call, char room[REDIS_FAILURE_MAX])
+{
+    if (call->outcome != REDIS_ANSWERED || call->reply == NULL)
+        return "Redis gives no answer";
+    if (call->reply->type != REDIS_REPLY_ERROR)
+        return "Redis answers what was not asked";
+    struct slice code = redis_wire_code(call->reply);
+    snprintf(room, REDIS_FAILURE_MAX, "Redis refuses: %.*s", (int)(code.length < 32 ? code.length : 32), code.at);
+    return room;
+}
+
 struct redis *redis_new(struct loop *loop, const struct redis_options *options, struct log *log,
                         struct counters *counters)
 {

@@ -88,7 +88,9 @@ bool fleet_answered(struct fleet *fleet, const struct redis_call *call, size_t e
     if (call->outcome == REDIS_ANSWERED && call->reply != NULL && call->reply->type == REDIS_REPLY_ARRAY &&
         call->reply->elements >= elements)
         return true;
+    char room[REDIS_FAILURE_MAX];
     counters_add(fleet->counters, METRIC_FLEET_ERRORS, 1);
+    snprintf(fleet->why, sizeof fleet->why, "%s", redis_call_failure(call, room));
     if (call->outcome == REDIS_ANSWERED && call->reply != NULL && call->reply->type == REDIS_REPLY_ERROR)
         log_write(fleet->log, LOG_LEVEL_WARN, "Redis refuses a script",
                   LOG_FIELDS(LOG_TEXT("script", slice_of(call->script->name)),

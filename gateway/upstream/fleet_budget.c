@@ -43,7 +43,7 @@ struct fleet_budget {
     int64_t not_before_us;   /* nothing is to be had earlier */
     struct timer timer;      /* of the next question */
     int64_t alive;           /* gateways last seen, 0: never any */
-    struct budget *share;    /* while Redis is away */
+    struct budget *share;    /* while Redis does not share it */
     int64_t share_used_us;   /* when a call was started from it last */
     struct fleet_share seen; /* of what Redis gives */
 };
@@ -171,8 +171,8 @@ static int64_t share_of(const struct fleet_budget *budget)
     return most(budget->options.count / most(budget->alive, 1), 1);
 }
 
-/* While Redis is away. Slots that the others hold may still be used: so nothing is started before they have left the
- * interval. */
+/* While Redis does not share it. Slots that the others hold may still be used: so nothing is started before they have
+ * left the interval. */
 static void go_away(struct fleet_budget *budget)
 {
     const struct fleet_budget_options *options = &budget->options;
@@ -181,8 +181,9 @@ static void go_away(struct fleet_budget *budget)
         return;
     budget->share = budget_new(share_of(budget), options->interval_us, 0);
     budget_pause(budget->share, now_of(budget) + options->interval_us + budget->valid_us);
-    log_write(budget->fleet->log, LOG_LEVEL_WARN, "the upstream budget is not shared: Redis gives no answer",
-              LOG_FIELDS(LOG_NUMBER("gateways", most(budget->alive, 1))));
+    log_write(
+        budget->fleet->log, LOG_LEVEL_WARN, "the upstream budget is not shared",
+        LOG_FIELDS(LOG_TEXT("why", slice_of(budget->fleet->why)), LOG_NUMBER("gateways", most(budget->alive, 1))));
 }
 
 /* When it is worth asking for slots. What was started while Redis was away must have left the interval: Redis knows
@@ -261,7 +262,7 @@ static void on_timer(struct timer *timer)
 {
     struct fleet_budget *budget = MEM_OUTER(timer, struct fleet_budget, timer);
 
-    /* While Redis is away it is only asked whether it is there. */
+    /* While Redis does not share it, it is only asked whether it does again. */
     bool hopeful = budget->share == NULL && now_of(budget) >= hope_us(budget);
 
     ask(budget, hopeful ? most(missing(budget), 0) : 0);

@@ -169,7 +169,8 @@ static void wait_for_redis(struct fleet_login *login)
         return;
     }
     rest(login);
-    log_say(login->fleet->log, LOG_LEVEL_WARN, "logging in alone: Redis gives no answer");
+    log_write(login->fleet->log, LOG_LEVEL_WARN, "logging in alone",
+              LOG_FIELDS(LOG_TEXT("why", slice_of(login->fleet->why))));
     login->events.on_alone(login->events.context);
 }
 

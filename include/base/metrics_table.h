@@ -78,7 +78,7 @@
     ROW(QUOTA_LEASES, "nexgate_quota_leases_total", "", COUNTER, "Of these, those that gave a lease or tokens.") \
     ROW(QUOTA_WAITED, "nexgate_quota_waited_total", "", COUNTER, "Requests that waited for such a call.") \
     ROW(QUOTA_REMEMBERED, "nexgate_quota_refusals_remembered_total", "", COUNTER, "Requests refused without a call, because the lease or Redis had said so.") \
-    ROW(QUOTA_ALONE, "nexgate_quota_alone_total", "", COUNTER, "Requests let through by on_failure while Redis did not answer.") \
+    ROW(QUOTA_ALONE, "nexgate_quota_alone_total", "", COUNTER, "Requests let through by on_failure while Redis did not count.") \
     ROW(RATE_LEFT, "nexgate_quota_rate_left", "", CLIENT_GAUGE, "Requests that a client's rate allows now; clients without a rate have none.") \
     ROW(MISSES_LEFT, "nexgate_quota_misses_left", "", CLIENT_GAUGE, "Upstream searches that a client has left in this window; clients without such a limit have none.") \
     ROW(UPSTREAM_SEARCHES, "nexgate_upstream_searches_total", "", COUNTER, "Search calls sent to Nexudus.") \
@@ -128,7 +128,7 @@
     ROW(PURGES, "nexgate_purges_total", "", COUNTER, "Purges applied here, whoever ordered them.") \
     ROW(SHARED_HITS, "nexgate_shared_lookups_total", "result=\"hit\"", COUNTER, "Lookups in Redis for windows that memory did not have, by what was found.") \
     ROW(SHARED_MISSES, "nexgate_shared_lookups_total", "result=\"miss\"", COUNTER, "Lookups in Redis for windows that memory did not have, by what was found.") \
-    ROW(SHARED_FAILED, "nexgate_shared_failures_total", "", COUNTER, "Lookups and stores that Redis did not answer, or not in time.") \
+    ROW(SHARED_FAILED, "nexgate_shared_failures_total", "", COUNTER, "Lookups and stores that Redis did not do: it answered an error, not in time, or was away.") \
     ROW(SHARED_MALFORMED, "nexgate_shared_malformed_total", "", COUNTER, "Values found in Redis that are no windows of this version, and were deleted.") \
     ROW(SHARED_PURGED, "nexgate_shared_purged_total", "", COUNTER, "Windows found in Redis that were purged, and so not used.") \
     ROW(SHARED_STORES, "nexgate_shared_stores_total", "result=\"stored\"", COUNTER, "Windows written to Redis, and those that were older than what is there.") \

@@ -55,7 +55,7 @@ struct purge_order {
     /* Names, each with a line feed: who has confirmed, this gateway first, and who was there and has not ("…" for more
      * than can be waited for). */
     struct buf confirmed, silent; /* to be freed */
-    bool told;                    /* the others were told; false: Redis is away, and they will be when it is back */
+    bool told;                    /* the others were told; false: Redis did not pass it on, and they will be later */
 
     struct letter letter; /* private */
 };

@@ -27,7 +27,7 @@ enum quota_verdict {
     QUOTA_RATE,        /* refused by: rate */
     QUOTA_MISSES,      /* refused by: misses */
     QUOTA_CONCURRENCY, /* refused by: concurrency */
-    QUOTA_AWAY,        /* Redis does not answer, and nothing is let through meanwhile */
+    QUOTA_AWAY,        /* Redis does not count, and nothing is let through meanwhile */
     QUOTA_WAIT         /* not known yet: see client/quota_desk.h */
 };
 

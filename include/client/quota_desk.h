@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where quotas are counted for all the fleet: each thread has a desk, with its own connection to Redis; what it gets is
  * held by the whole process. Whoever finds nothing in hand waits for one call, however many they are. Does what
- * on_failure says while Redis does not answer. One thread; waiters come from any. */
+ * on_failure says while Redis does not count. One thread; waiters come from any. */
 #ifndef NEXGATE_CLIENT_QUOTA_DESK_H
 #define NEXGATE_CLIENT_QUOTA_DESK_H
 

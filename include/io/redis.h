@@ -74,6 +74,12 @@ struct redis {
     bool (*is_there)(const struct redis *redis);
 };
 
+enum { REDIS_FAILURE_MAX = 64 };
+
+/* In on_done, why the call came to nothing, for the log: Redis gives no answer, refuses (with the first word of what it
+ * says: the rest may repeat what was sent), or answers what was not asked. */
+const char *redis_call_failure(const struct redis_call *call, char room[REDIS_FAILURE_MAX]);
+
 struct redis_options {
     const struct redis_url *url; /* borrowed for good */
     int64_t timeout_us;          /* of one command, from start to reply; connecting has the same time again */

@@ -31,6 +31,7 @@ struct fleet {
     char me[FLEET_MARK_BYTES + 1];
     bool linked; /* nothing that is said on the channel is missed */
     struct fleet_errand *errands;
+    char why[REDIS_FAILURE_MAX]; /* the last answer was none: redis_call_failure's */
     struct {
         void (*hear)(void *context, const struct fleet_message *message);
         void *context;

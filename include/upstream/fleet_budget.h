@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One upstream budget, and one pause, for the fleet. A slot is the leave to start one call within a short time; Redis
  * gives it out, by its clock, so that never more than `count` calls of all gateways start in any interval. After a
- * pause one gateway's call is let through first, and the rest waits for its answer. While Redis gives no answer, this
+ * pause one gateway's call is let through first, and the rest waits for its answer. While Redis gives none, this
  * gateway keeps to its share: `count` by the number of gateways that were last seen alive. On the fetcher's thread. */
 #ifndef NEXGATE_UPSTREAM_FLEET_BUDGET_H
 #define NEXGATE_UPSTREAM_FLEET_BUDGET_H
@@ -46,7 +46,8 @@ bool fleet_budget_is_ready(struct fleet_budget *budget);
 int64_t fleet_budget_ready_at(const struct fleet_budget *budget);
 
 /* When a call with `ahead` others before it may start, as far as can be told from what this gateway has got of late
- * while it always wanted more, or from its share while Redis is away; now or before where that is not known. */
+ * while it always wanted more, or from its share while Redis does not share it; now or before where that is not known.
+ */
 int64_t fleet_budget_turn(struct fleet_budget *budget, int64_t ahead);
 
 /* A call starts, which must be ready. Above 0: it is the first after a pause; fleet_budget_pardon is to be called with
@@ -57,7 +58,7 @@ void fleet_budget_pardon(struct fleet_budget *budget, int64_t probe);
 /* Nexudus throttles: nobody calls for so long. */
 void fleet_budget_pause(struct fleet_budget *budget, int64_t pause_us);
 
-/* Whether Redis gives no answer, so that each gateway is on its own. */
+/* Whether Redis does not share it, so that each gateway is on its own. */
 bool fleet_budget_is_away(const struct fleet_budget *budget);
 
 #endif

@@ -383,7 +383,19 @@ static void a_clock_that_jumps_back_leaves_no_ghosts(void **state)
     ask_new(a);
     street_move(&street, CLOCK_SECOND);
     assert_int_equal(
-        street_logged(&street, "msg=\"the upstream budget is not shared: Redis gives no answer\" gateways=2"), 1);
+        street_logged(&street, "msg=\"the upstream budget is not shared\" why=\"Redis gives no answer\" gateways=2"),
+        1);
+}
+
+/* Who reads the log of one that refuses looks for what it wants, not for a server that is gone. */
+static void a_redis_that_refuses_is_not_said_to_be_silent(void **state)
+{
+    (void)state;
+    a->redis.refusal = "OOM command not allowed when used memory > 'maxmemory'.";
+    ask_new(a);
+    street_move(&street, CLOCK_SECOND);
+    assert_int_equal(street_logged(&street, "msg=\"the upstream budget is not shared\" why=\"Redis refuses: OOM\""), 1);
+    assert_int_equal(street_logged(&street, "gives no answer"), 0);
 }
 
 /* Whatever stands in Redis of a pause, the next one is everybody's. */
@@ -460,6 +472,7 @@ int main(void)
         TEST(a_clock_that_jumps_back_locks_nobody_out),
         TEST(a_clock_that_jumps_back_ends_a_pause),
         TEST(a_clock_that_jumps_back_leaves_no_ghosts),
+        TEST(a_redis_that_refuses_is_not_said_to_be_silent),
         TEST(a_pause_that_is_no_number_is_replaced),
         TEST(a_budget_is_changed_while_all_is_running),
     };

@@ -436,7 +436,19 @@ static void without_redis_one_waits_and_then_logs_in(void **state)
         street_move(&street, 100 * CLOCK_MILLISECOND);
     assert_good(first);
     assert_calls(1, 0);
-    assert_int_equal(street_logged(&street, "logging in alone"), 1);
+    assert_int_equal(street_logged(&street, "msg=\"logging in alone\" why=\"Redis gives no answer\""), 1);
+}
+
+static void a_redis_that_refuses_is_not_said_to_be_silent(void **state)
+{
+    (void)state;
+    a->redis.refusal = "NOPERM this user has no permissions to run the 'evalsha' command";
+    struct question *first = street_ask(a, "x");
+    for (int i = 0; i < 60; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_good(first);
+    assert_int_equal(street_logged(&street, "msg=\"logging in alone\" why=\"Redis refuses: NOPERM\""), 1);
+    assert_int_equal(street_logged(&street, "gives no answer"), 0);
 }
 
 /* A token that is good for long needs nothing of Redis. */
@@ -526,6 +538,7 @@ int main(void)
         TEST(a_wild_step_is_soon_over),
         TEST(who_wants_another_while_one_is_stored_gets_it),
         TEST(without_redis_one_waits_and_then_logs_in),
+        TEST(a_redis_that_refuses_is_not_said_to_be_silent),
         TEST(a_good_token_outlasts_an_outage_of_redis),
         TEST(another_key_cannot_open_it),
         TEST(no_key_shares_nothing),

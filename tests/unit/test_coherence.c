@@ -320,6 +320,41 @@ static void a_number_that_is_too_small_tells_nothing(void **state)
     end_order(order);
 }
 
+/* What the log says of a purge that is kept is what Redis did. */
+static void why_a_purge_is_kept_is_said(void **state)
+{
+    static const struct {
+        const char *bytes; /* of the answer; NULL: there is none */
+        const char *text;
+    } ROWS[] = {
+        {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", "why=\"Redis refuses: OOM\""},
+        {"-NOPERM this user has no permissions\r\n", "why=\"Redis refuses: NOPERM\""},
+        {":1\r\n", "why=\"Redis answers what was not asked\""},
+        {NULL, "why=\"Redis gives no answer\""},
+    };
+    struct bench *bench = *state;
+    struct log_recent line;
+    log_set_level(bench->log, LOG_LEVEL_WARN);
+    link_up(bench);
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        struct order *order = order_purge(bench, "t:v1:");
+        while (order->answers == 0) {
+            struct redis_call *call = find(bench, "purge");
+            if (call == NULL)
+                move(bench, 100);
+            else if (ROWS[i].bytes == NULL)
+                answer(bench, call, REDIS_AWAY, NULL);
+            else
+                answer(bench, call, REDIS_ANSWERED, read_reply(slice_of(ROWS[i].bytes)));
+        }
+        assert_false(order->purge.told);
+        end_order(order);
+        assert_int_equal(log_recent(bench->log, &line, 1), 1);
+        assert_non_null(strstr(line.message, "a purge cannot be told"));
+        assert_string_equal(line.text, ROWS[i].text);
+    }
+}
+
 static void who_always_knows_more_is_silent(void **state)
 {
     struct bench *bench = *state;
@@ -632,6 +667,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_BENCH(a_number_past_the_ceiling_is_no_purge),
         WITH_BENCH(a_number_that_is_too_small_tells_nothing),
+        WITH_BENCH(why_a_purge_is_kept_is_said),
         WITH_BENCH(who_always_knows_more_is_silent),
         WITH_BENCH(scores_that_are_no_numbers_are_passed_over),
         WITH_BENCH(what_was_known_before_is_said_each_time),
