@@ -32,8 +32,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -84,15 +82,6 @@ struct app {
     struct timer drain_timer;
     struct trimming trimming;
 };
-
-/* The process holds the login and every client's key: no core file, no debugger of another process of ours. */
-void app_harden(void)
-{
-    struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 static bool make_fetcher(struct app *app)
 {
@@ -392,10 +381,10 @@ static bool start(struct app *app)
 
 /* The threads have ended, and the fetcher is closed but not gone: a search that waited may go on and ask again, and is
  * answered again, until all is quiet. Each request ends in an answer that closes its connection, so this ends; the
- * bound is for our mistakes. */
+ * bound is for our mistakes. What the other gateways are told at last is waited for, but for a moment only. */
 static void settle(struct app *app)
 {
-    enum { TURNS_MAX = 100000 };
+    enum { TURNS_MAX = 100000, WAITS_MAX = 200, PAUSE_US = 1000 };
     bool any = true;
     sharing_leave(app->sharing);
     fetcher_close(app->fetcher);
@@ -403,6 +392,10 @@ static void settle(struct app *app)
         any = loop_turn(app->fetcher_loop);
         for (size_t i = 0; i < app->worker_count; i++)
             any |= worker_settle(app->workers[i]);
+    }
+    for (unsigned waits = 0; waits < WAITS_MAX && !fetcher_has_left(app->fetcher); waits++) {
+        if (!loop_turn(app->fetcher_loop))
+            usleep(PAUSE_US);
     }
 }
 

@@ -2,6 +2,7 @@
 /* Reads the command line. Must not know how anything is done. */
 #include "app.h"
 #include "commands.h"
+#include "sandbox.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static bool is_command(const char *name)
 static int serve(const char *config)
 {
     struct settings settings;
-    app_harden();
+    sandbox_harden();
     int code = settings_load(config, &settings) ? app_serve(config, &settings) : 1;
     settings_free(&settings);
     return code;

@@ -7,9 +7,6 @@
 
 #define NEXGATE_VERSION "0.1.0"
 
-/* Before any secret is read: no core file, not dumpable, no SIGPIPE. */
-void app_harden(void);
-
 /* Serves until SIGTERM or SIGINT, then drains; SIGHUP reads the file at `path`, which the settings came from, anew. The
  * exit code: 0, or 1 when it could not start (said on stderr). */
 int app_serve(const char *path, struct settings *settings);

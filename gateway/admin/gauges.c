@@ -4,6 +4,7 @@
 
 #include "base/metrics_text.h"
 #include "client/quota.h"
+#include "upstream/fetcher_view.h"
 
 static void look_at_upstream(struct admin *admin)
 {

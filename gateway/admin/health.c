@@ -2,6 +2,8 @@
 /* Whether the process lives, and whether it can do its work. */
 #include "admin/health.h"
 
+#include "upstream/fetcher_view.h"
+
 bool health_answer_live(struct admin *admin, struct exchange *exchange)
 {
     (void)admin;

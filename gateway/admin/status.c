@@ -5,6 +5,7 @@
 #include "admin/json.h"
 #include "client/quota.h"
 #include "flow/tally.h"
+#include "upstream/fetcher_view.h"
 
 enum { STATUS_CLIENTS_MAX = 100, STATUS_QUERIES_MAX = 12 };
 

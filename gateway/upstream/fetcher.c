@@ -5,6 +5,7 @@
 #include "upstream/fetcher.h"
 
 #include "upstream/fetcher_change.h"
+#include "upstream/fetcher_view.h"
 #include "upstream/formation.h"
 #include "upstream/outcome.h"
 #include "upstream/route.h"
@@ -201,6 +202,12 @@ void fetcher_close(struct fetcher *fetcher)
                 route_fail(flight, ASK_CLOSING, ROUTE_RETRY_DEFAULT_US, "the gateway is closing");
         }
     }
+    token_close(fetcher->token);
+}
+
+bool fetcher_has_left(const struct fetcher *fetcher)
+{
+    return fetcher->fleet == NULL || fleet_is_quiet(fetcher->fleet);
 }
 
 void fetcher_free(struct fetcher *fetcher)

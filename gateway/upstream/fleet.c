@@ -164,6 +164,11 @@ struct fleet *fleet_new(struct loop *loop, const struct fleet_options *options, 
     return fleet;
 }
 
+bool fleet_is_quiet(const struct fleet *fleet)
+{
+    return fleet->errands == NULL;
+}
+
 void fleet_free(struct fleet *fleet)
 {
     if (fleet == NULL)

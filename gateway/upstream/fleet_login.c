@@ -448,15 +448,27 @@ struct fleet_login *fleet_login_new(struct fleet *fleet, const uint8_t key[SEALE
     return login;
 }
 
+void fleet_login_leave(struct fleet_login *login)
+{
+    bool is_asking = login->state == ASKING || login->state == LOOKING || login->state == CHECKING;
+
+    if (login->state == STORING)
+        return;
+    if (is_asking)
+        login->fleet->redis->cancel(login->fleet->redis, &login->call);
+    if (login->state == ASKING || login->state == CHECKING || login->state == HOLDING)
+        fleet_login_release(login); /* does nothing where the lock is another's */
+    else
+        rest(login);
+}
+
 void fleet_login_free(struct fleet_login *login)
 {
     if (login == NULL)
         return;
     login->fleet->topics[FLEET_LOGIN].hear = NULL;
-    if (login->state == HOLDING)
-        fleet_login_release(login);
-    else if (login->state == ASKING || login->state == LOOKING || login->state == CHECKING ||
-             (login->state == STORING && !timer_is_started(&login->timer)))
+    fleet_login_leave(login);
+    if (login->state == STORING && !timer_is_started(&login->timer))
         login->fleet->redis->cancel(login->fleet->redis, &login->call);
     timer_stop(login->fleet->loop, &login->timer);
     buf_free(&login->sealed);

@@ -221,12 +221,18 @@ static void wipe_text(char *text)
     mem_free(text);
 }
 
+void login_cancel(struct login *login)
+{
+    if (login->busy)
+        login->transport->cancel(login->transport, &login->fetch);
+    login->busy = false;
+}
+
 void login_free(struct login *login)
 {
     if (login == NULL)
         return;
-    if (login->busy)
-        login->transport->cancel(login->transport, &login->fetch);
+    login_cancel(login);
     wipe_text(login->username);
     wipe_text(login->password);
     wipe_text(login->client_id);

@@ -115,7 +115,7 @@ void renewal_start(struct token *token)
 {
     const char *fault = login_fault(token->login);
 
-    if (login_is_busy(token->login) || (token->fleet != NULL && fleet_login_is_busy(token->fleet)))
+    if (token->is_closed || login_is_busy(token->login) || (token->fleet != NULL && fleet_login_is_busy(token->fleet)))
         return;
     timer_stop(token->loop, &token->alarm);
     if (fault != NULL)
@@ -351,9 +351,18 @@ void renewal_init(struct token *token, struct transport *transport, const struct
         join_fleet(token, options);
 }
 
+void renewal_close(struct token *token)
+{
+    token->is_closed = true;
+    timer_stop(token->loop, &token->alarm);
+    login_cancel(token->login);
+    if (token->fleet != NULL)
+        fleet_login_leave(token->fleet);
+}
+
 void renewal_free(struct token *token)
 {
-    timer_stop(token->loop, &token->alarm);
+    renewal_close(token);
     fleet_login_free(token->fleet);
     login_free(token->login);
     token_drop(token);

@@ -204,6 +204,11 @@ struct token *token_new(struct loop *loop, struct transport *transport, const st
     return token;
 }
 
+void token_close(struct token *token)
+{
+    renewal_close(token);
+}
+
 /* A settlement may still be queued, so the memory goes at the end of the turn. */
 static void on_burial(struct deferred *deferred)
 {

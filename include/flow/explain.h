@@ -7,6 +7,7 @@
 #include "client/quota.h"
 #include "flow/flow.h"
 #include "search/key.h"
+#include "upstream/fetcher_view.h"
 
 enum explain_state {
     EXPLAIN_HIT,   /* stored and fresh */

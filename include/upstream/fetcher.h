@@ -118,9 +118,14 @@ struct fetcher;
 struct fetcher *fetcher_new(struct loop *loop, struct transport *transport, const struct fetcher_options *options,
                             const struct fetcher_cache *cache, struct log *log, struct counters *counters) MUST_CHECK;
 
-/* On the loop's thread. Everybody still waiting is answered ASK_CLOSING, and so is everybody who asks from now on. The
- * same and the end: nobody may ask any more. */
+/* On the loop's thread. Everybody still waiting is answered ASK_CLOSING, and so is everybody who asks from now on; what
+ * the other gateways would wait for is given up, and they are told. */
 void fetcher_close(struct fetcher *fetcher);
+
+/* After fetcher_close: whether Redis has heard of all that the others are told. */
+bool fetcher_has_left(const struct fetcher *fetcher);
+
+/* The same as fetcher_close, and the end: nobody may ask any more. */
 void fetcher_free(struct fetcher *fetcher);
 
 /* Any thread. */
@@ -133,18 +138,5 @@ void fetcher_link(struct fetcher *fetcher, bool up);
 
 /* The largest page size that Nexudus was last seen to give for this entity, 0 when no cap is known. Any thread. */
 int64_t fetcher_cap(const struct fetcher *fetcher, const struct schema *schema);
-
-/* How it stands with Nexudus now; any thread. */
-struct fetcher_view {
-    bool token_good, token_failing;                         /* a login worked / the last one failed */
-    int64_t token_age_us, token_expires_us, token_renew_us; /* while it is good; the latter two from now */
-    int64_t budget_left;                                    /* calls that may start now */
-    int64_t pause_us;                                       /* what is left of a throttle's pause */
-    enum breaker_state breaker;
-    int64_t breaker_wait_us; /* until the next probe may start */
-    int64_t queued, flights;
-    int64_t wait_us; /* until one more search could be sent, if all that wait are sent as early as they may */
-};
-void fetcher_look(const struct fetcher *fetcher, struct fetcher_view *view);
 
 #endif

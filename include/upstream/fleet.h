@@ -43,6 +43,9 @@ struct fleet *fleet_new(struct loop *loop, const struct fleet_options *options, 
                         struct counters *counters);
 void fleet_free(struct fleet *fleet);
 
+/* Whatever was told by fleet_tell has come to Redis, or cannot. */
+bool fleet_is_quiet(const struct fleet *fleet);
+
 /* A message of the channel, to who hears of its topic; what is malformed is nobody's. */
 void fleet_hear(struct fleet *fleet, struct slice text);
 

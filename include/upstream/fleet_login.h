@@ -71,6 +71,10 @@ struct fleet_login *fleet_login_new(struct fleet *fleet, const uint8_t key[SEALE
                                     const struct fleet_login_events *events);
 void fleet_login_free(struct fleet_login *login);
 
+/* Gives up what is under way, and tells Redis where the lock is ours or may be: the others need not wait for its end.
+ * Nothing is asked for any more. What is being stored goes on. */
+void fleet_login_leave(struct fleet_login *login);
+
 /* Asks for a token newer than the last one taken or stored, or for the turn to get one; one event answers, never
  * inside. It waits for Redis for `patience_us`. */
 void fleet_login_want(struct fleet_login *login, int64_t patience_us);

@@ -33,6 +33,9 @@ struct login *login_new(struct loop *loop, struct transport *transport, const st
 /* A call under way is cancelled; secrets are wiped. */
 void login_free(struct login *login);
 
+/* The grant under way is cancelled: nobody is told of it. */
+void login_cancel(struct login *login);
+
 /* Other timeouts for the calls to come. */
 void login_change(struct login *login, int64_t connect_timeout_us, int64_t timeout_us);
 

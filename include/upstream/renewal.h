@@ -23,6 +23,7 @@ struct token {
     bool suspect;              /* a fresh token of the fleet was refused: unless there is a newer one, this backs off */
     int64_t timeout_us;
     struct timer alarm;
+    bool is_closed; /* no other token is fetched */
 
     struct buf authorization; /* the header line; empty: no token */
     uint64_t generation;      /* of the last token there was */
@@ -53,6 +54,9 @@ struct token {
 /* With the login, and the fleet's where `options` name one. */
 void renewal_init(struct token *token, struct transport *transport, const struct token_options *options);
 void renewal_free(struct token *token);
+
+/* No other token is fetched any more, and what is under way is given up. */
+void renewal_close(struct token *token);
 
 /* Another token, by whatever way there is, unless one is on its way. */
 void renewal_start(struct token *token);

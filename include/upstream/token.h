@@ -59,6 +59,9 @@ struct token *token_new(struct loop *loop, struct transport *transport, const st
 /* Waiters are forgotten; a call under way is cancelled; secrets are wiped. */
 void token_free(struct token *token);
 
+/* No other token is fetched any more; the fleet is told where it was ours to fetch one. Nobody may be waiting. */
+void token_close(struct token *token);
+
 /* Asks for a token: at the end of this turn where one is good, else after the login or refresh that is under way or
  * that this starts. A failure that is backing off, and a one-time code that is not due for a while, are answered at
  * once.

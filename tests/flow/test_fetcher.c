@@ -13,6 +13,7 @@
 #include "plain.h"
 #include "puppet.h"
 #include "upstream/fetcher.h"
+#include "upstream/fetcher_view.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -190,6 +190,39 @@ static void the_holder_dies_during_its_call(void **state)
     assert_calls(2, 0);
 }
 
+/* What is ended in order leaves no lock behind: time stands still here, so nobody waits for its end. */
+static void a_holder_that_closes_hands_over(void **state)
+{
+    (void)state;
+    street.nexudus.hold_tokens = true;
+    struct question *first = street_ask(a, "x");
+    assert_calls(1, 0);
+    struct question *second = street_ask(b, "y");
+    street.nexudus.hold_tokens = false;
+    fetcher_close(a->fetcher);
+    assert_false(fetcher_has_left(a->fetcher));
+    street_settle(&street);
+    assert_true(fetcher_has_left(a->fetcher));
+    assert_int_equal(first->ask.verdict, ASK_CLOSING);
+    assert_good(second);
+    assert_calls(2, 0);
+    street_move(&street, 3600 * CLOCK_SECOND);
+    assert_calls(2, 1); /* by `b`: who is closed renews nothing */
+}
+
+/* Nor a question for it that Redis has answered, and nobody has heard. */
+static void who_closes_while_it_asks_leaves_no_lock(void **state)
+{
+    (void)state;
+    a->redis.is_held = a->redis.runs_cancelled = true;
+    street_ask(a, "x");
+    a->redis.is_held = false;
+    fetcher_close(a->fetcher);
+    street_settle(&street);
+    assert_good(search(b, 1));
+    assert_calls(1, 0);
+}
+
 /* Only `a` has a token, and renews it. */
 static void let_a_be_the_one(void)
 {
@@ -526,6 +559,8 @@ int main(void)
         TEST(a_fresh_token_that_is_refused_may_have_been_replaced),
         TEST(the_holder_dies_before_it_sends),
         TEST(the_holder_dies_during_its_call),
+        TEST(a_holder_that_closes_hands_over),
+        TEST(who_closes_while_it_asks_leaves_no_lock),
         TEST(the_holder_dies_between_rotation_and_store),
         TEST(a_holder_that_lost_its_lock_stores_nothing),
         TEST(a_failed_login_is_not_tried_by_each),
