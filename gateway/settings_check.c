@@ -2,6 +2,7 @@
 /* Checks the settings as a whole. Must not start anything; what `serve` would refuse is refused here. */
 #include "settings_check.h"
 
+#include "base/ascii.h"
 #include "base/codec.h"
 #include "base/units.h"
 #include "front/address.h"
@@ -114,7 +115,7 @@ static void check_log(struct settings *settings, const struct settings_place *pl
 static bool split_url(struct slice url, size_t scheme, struct slice *authority)
 {
     for (size_t i = 0; i < url.length; i++) {
-        if (url.at[i] <= ' ' || url.at[i] > '~' || strchr("?#@", url.at[i]) != NULL)
+        if (!ascii_is_visible(url.at[i]) || strchr("?#@", url.at[i]) != NULL)
             return false;
     }
     struct slice rest = slice_make(url.at + scheme, url.length - scheme);

@@ -2,6 +2,7 @@
 /* The growable run of bytes. Must not know what is written into it. */
 #include "base/buf.h"
 
+#include "base/ascii.h"
 #include "base/codec.h"
 #include "base/decimal.h"
 
@@ -124,7 +125,7 @@ void buf_add_integer(struct buf *buf, int64_t number)
 
 static bool is_plain(char c)
 {
-    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+    return ascii_is_printable(c) && c != '"' && c != '\\';
 }
 
 /* The code point of a character that some readers obey: U+2028 and U+2029 end a line, U+0080 to U+009F command

@@ -3,6 +3,7 @@
  * forge a field. Must not know what happened. */
 #include "base/log.h"
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/log_limit.h"
 
@@ -88,7 +89,7 @@ static bool needs_quotes(struct slice value)
 {
     for (size_t i = 0; i < value.length; i++) {
         char c = value.at[i];
-        if (c <= ' ' || c > '~' || c == '"' || c == '=' || c == '\\')
+        if (!ascii_is_visible(c) || c == '"' || c == '=' || c == '\\')
             return true;
     }
     return value.length == 0;

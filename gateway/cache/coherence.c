@@ -3,6 +3,7 @@
  * it could be heard, so that no purge was missed. Must not know how a window is written. */
 #include "cache/coherence_purge.h"
 
+#include "base/ascii.h"
 #include "base/random.h"
 #include "io/redis_wire.h"
 
@@ -392,7 +393,7 @@ static void name_all(struct coherence *coherence)
     snprintf(coherence->id, sizeof(coherence->id), "%.*s#%016" PRIx64, COHERENCE_NAME_MAX - 1, coherence->options.name,
              number);
     for (char *c = coherence->id; *c != '\0'; c++)
-        *c = *c > ' ' && *c <= '~' ? *c : '?';
+        *c = ascii_is_visible(*c) ? *c : '?';
     assert(coherence_is_id(slice_of(coherence->id)));
     const char *prefix = coherence->prefix;
     snprintf(coherence->channel, sizeof(coherence->channel), "%sbus", prefix);

@@ -2,6 +2,7 @@
 /* Messages to bytes and back. Must not know what becomes of them. */
 #include "cache/coherence_message.h"
 
+#include "base/ascii.h"
 #include "base/codec.h"
 #include "base/units.h"
 
@@ -15,12 +16,8 @@ enum { MARK_DIGITS = 16, SCORE_MAX = 32 };
 
 bool coherence_is_id(struct slice text)
 {
-    if (text.length < 2 + MARK_DIGITS || text.length >= COHERENCE_ID_MAX)
+    if (text.length < 2 + MARK_DIGITS || text.length >= COHERENCE_ID_MAX || !ascii_all_visible(text))
         return false;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] <= ' ' || text.at[i] > '~')
-            return false;
-    }
     const char *digits = text.at + text.length - MARK_DIGITS;
     return digits[-1] == '#' && codec_is_lower_hex(slice_make(digits, MARK_DIGITS));
 }

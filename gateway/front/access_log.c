@@ -3,6 +3,7 @@
  * either of octets that can stand in quotes as they are, or escaped. Must not know how an answer came about. */
 #include "front/access_log.h"
 
+#include "base/ascii.h"
 #include "base/decimal.h"
 #include "flow/tally.h"
 #include "search/query.h"
@@ -148,7 +149,7 @@ static char *put_text(char *at, struct slice text, size_t most)
         if (c == '"' || c == '\\') {
             *at++ = '\\';
             *at++ = (char)c;
-        } else if (c < ' ' || c > '~') {
+        } else if (!ascii_is_printable((char)c)) {
             at = put(at, slice_make("\\u00", 4));
             *at++ = HEX[c >> 4];
             *at++ = HEX[c & 15];

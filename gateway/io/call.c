@@ -3,6 +3,7 @@
  * decompression, bytes of headers, length of what is kept of a header. */
 #include "io/call.h"
 
+#include "base/ascii.h"
 #include "base/units.h"
 
 #include <stdio.h>
@@ -41,7 +42,7 @@ static void keep_content_type(struct fetch *fetch, struct slice value)
     size_t length = value.length < FETCH_CONTENT_TYPE_MAX - 1 ? value.length : FETCH_CONTENT_TYPE_MAX - 1;
 
     for (size_t i = 0; i < length; i++)
-        fetch->content_type[i] = value.at[i] >= ' ' && value.at[i] <= '~' ? value.at[i] : '?';
+        fetch->content_type[i] = ascii_is_printable(value.at[i]) ? value.at[i] : '?';
     fetch->content_type[length] = '\0';
 }
 

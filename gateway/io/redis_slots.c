@@ -3,6 +3,7 @@
  */
 #include "io/redis_slots.h"
 
+#include "base/ascii.h"
 #include "base/units.h"
 #include "io/redis_wire.h"
 
@@ -44,7 +45,7 @@ static bool copy_host(struct slice host, const char *asked, char out[REDIS_HOST_
     if (host.length == 0 || host.length >= REDIS_HOST_MAX)
         return false;
     for (size_t i = 0; i < host.length; i++) {
-        if (host.at[i] <= ' ' || host.at[i] > '~' || strchr("/@,", host.at[i]) != NULL)
+        if (!ascii_is_visible(host.at[i]) || strchr("/@,", host.at[i]) != NULL)
             return false;
     }
     memcpy(out, host.at, host.length);

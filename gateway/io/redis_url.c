@@ -4,6 +4,7 @@
  */
 #include "io/redis_url.h"
 
+#include "base/ascii.h"
 #include "base/codec.h"
 #include "base/units.h"
 
@@ -254,7 +255,7 @@ bool redis_url_read(struct slice text, struct redis_url *url, char why[REDIS_URL
     if (text.length > REDIS_URL_MAX)
         return fail(&reader, "the URL is too long");
     for (size_t i = 0; i < text.length; i++) {
-        if ((unsigned char)text.at[i] <= ' ' || text.at[i] == 0x7f)
+        if (text.at[i] == ' ' || ascii_is_control(text.at[i]))
             return fail(&reader, "blanks and control characters must be written as %XX");
     }
     if (!read_scheme(&reader))

@@ -2,6 +2,7 @@
 /* The words of the fleet. News as text: version, verdict, stored, status, retry, cap, why. */
 #include "upstream/fleet_message.h"
 
+#include "base/ascii.h"
 #include "base/codec.h"
 #include "base/units.h"
 
@@ -83,11 +84,7 @@ static bool read_verdict(struct slice word, enum ask_verdict *verdict)
 /* It may reach a client and the log. */
 static bool read_why(struct slice text, char why[ENVELOPE_WHY_MAX])
 {
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < ' ' || text.at[i] > '~')
-            return false;
-    }
-    if (text.length >= ENVELOPE_WHY_MAX)
+    if (text.length >= ENVELOPE_WHY_MAX || !ascii_all_printable(text))
         return false;
     if (text.length > 0)
         memcpy(why, text.at, text.length);

@@ -3,6 +3,7 @@
  * jansson's are freed. */
 #include "upstream/grant.h"
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/units.h"
@@ -49,13 +50,7 @@ void grant_refresh_form(struct buf *form, struct slice refresh_token)
 /* It will stand in a header line. */
 static bool is_token(struct slice text)
 {
-    if (text.length == 0 || text.length > TOKEN_MAX)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < 0x21 || text.at[i] > 0x7e)
-            return false;
-    }
-    return true;
+    return text.length > 0 && text.length <= TOKEN_MAX && ascii_all_visible(text);
 }
 
 static struct slice text_of(const json_t *value)

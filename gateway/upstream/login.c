@@ -3,6 +3,7 @@
  * header, and that is the user's name where none was configured. */
 #include "upstream/login.h"
 
+#include "base/ascii.h"
 #include "base/codec.h"
 #include "upstream/totp.h"
 
@@ -153,7 +154,7 @@ static char *make_text(const char *head, struct slice middle, const char *tail)
 bool login_fits_a_header(const char *text)
 {
     for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+        if (ascii_is_control(*text))
             return false;
     }
     return true;
