@@ -255,36 +255,14 @@ static void on_link(void *context, bool up)
 /* It was there so long ago. */
 static void meet(struct coherence *coherence, struct slice id, int64_t ago_us)
 {
-    int64_t seen_us = loop_now(coherence->options.loop) - ago_us;
-    if (!coherence_is_id(id) || slice_is(id, coherence->id))
-        return;
-    size_t i = 0;
-    while (i < coherence->gateway_count && !slice_is(id, coherence->gateways[i].id))
-        i++;
-    if (i == COHERENCE_GATEWAYS_MAX)
-        return;
-    struct gateway *gateway = &coherence->gateways[i];
-    if (i == coherence->gateway_count) {
-        *gateway = (struct gateway){.seen_us = seen_us};
-        memcpy(gateway->id, id.at, id.length);
-        coherence->gateway_count++;
-    }
-    if (gateway->seen_us < seen_us)
-        gateway->seen_us = seen_us;
+    if (!slice_is(id, coherence->id))
+        coherence_register_meet(&coherence->others, id, loop_now(coherence->options.loop) - ago_us);
 }
 
-static void part(struct coherence *coherence, size_t at)
+static void hear_left(struct coherence *coherence, struct slice id)
 {
-    coherence_excuse(coherence, slice_of(coherence->gateways[at].id));
-    coherence->gateways[at] = coherence->gateways[--coherence->gateway_count];
-}
-
-static void part_by_id(struct coherence *coherence, struct slice id)
-{
-    for (size_t i = coherence->gateway_count; i > 0; i--) {
-        if (slice_is(id, coherence->gateways[i - 1].id))
-            part(coherence, i - 1);
-    }
+    if (coherence_register_part(&coherence->others, id))
+        coherence_excuse(coherence, id);
 }
 
 /* The register as the beat answers it: from then on id, when it was there, … */
@@ -299,11 +277,10 @@ static void read_register(struct coherence *coherence, const struct redisReply *
             meet(coherence, text_at(reply, i), ago_ms * CLOCK_MILLISECOND);
     }
     int64_t gone_us = loop_now(coherence->options.loop) - COHERENCE_LIVE_MS * CLOCK_MILLISECOND;
-    for (size_t i = coherence->gateway_count; i > 0; i--) {
-        if (coherence->gateways[i - 1].seen_us < gone_us)
-            part(coherence, i - 1);
-    }
-    counters_set(coherence->counters, METRIC_SHARED_GATEWAYS, (int64_t)coherence->gateway_count + 1);
+    char gone[COHERENCE_ID_MAX];
+    while (coherence_register_take_gone(&coherence->others, gone_us, gone))
+        coherence_excuse(coherence, slice_of(gone));
+    counters_set(coherence->counters, METRIC_SHARED_GATEWAYS, (int64_t)coherence->others.count + 1);
 }
 
 static void on_beat(struct redis_call *call)
@@ -379,7 +356,7 @@ static void on_message(void *context, struct slice channel, struct slice bytes)
         hear_echo(coherence, &message);
         return;
     case COHERENCE_LEFT:
-        part_by_id(coherence, message.id);
+        hear_left(coherence, message.id);
         return;
     }
 }

@@ -174,8 +174,8 @@ static void await_known(struct purging *purging)
         purging->awaited = mem_new(AWAITED_MAX * sizeof(struct awaited));
     purging->awaited_count = 0;
     purging->crowded = false;
-    for (size_t i = 0; i < coherence->gateway_count; i++)
-        await(purging, slice_of(coherence->gateways[i].id));
+    for (size_t i = 0; i < coherence->others.count; i++)
+        await(purging, slice_of(coherence->others.gateways[i].id));
 }
 
 static void tell(struct purging *purging);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Redis keeps a sorted set of slots by the last instant at which their calls may start: a slot is good for a while from
- * when it was given. A slot is given while fewer than `count` of them stand in the interval before now, so for any
- * count + 1 starts within one interval the one whose slot was given last would have found `count` there: exact. A slot
- * that was used is told so with the next question, and stands at that instant from then on, so that the while costs
- * nothing.
- *
- * A slot whose while is over when the answer comes is of no use: then the next while is twice as long. */
+/* Slots: asked for ahead of need, kept while they are good, used in order, given back. What is exact about them stands
+ * in fleet_budget_scripts.c. A slot whose while is over when the answer comes is of no use: then the next while is
+ * twice as long. */
 #include "upstream/fleet_budget.h"
 
 #include "base/least.h"
 #include "upstream/budget.h"
+#include "upstream/fleet_budget_scripts.h"
 #include "upstream/fleet_share.h"
 
 #include <assert.h>
@@ -47,92 +44,6 @@ struct fleet_budget {
     int64_t share_used_us;   /* when a call was started from it last */
     struct fleet_share seen; /* of what Redis gives */
 };
-
-/* In Redis anything may stand: what is no number is 0. */
-#define NUMBER_OF_TEXT                                                                                                 \
-    "local function number(text)\n"                                                                                    \
-    "  local found = tonumber(text or 0) or 0\n"                                                                       \
-    "  return found == found and found or 0\n"                                                                         \
-    "end\n"
-
-/* KEYS: slots, pause, gateways. ARGV: us, how many, the serial before them, count, interval, while, ms to stay alive,
- * the longest pause, time of a probe, used slots. Answers how many were given, µs until more can be, gateways alive,
- * 1 during a pause and 2 while the first call after it is under way, when it is worth asking again soon, and 1 for that
- * call. Redis's
- * clock may have jumped back: what was written by a time that is yet to come does not count. */
-static const struct redis_script take_script = {
-    "budget_take",
-    "local function text(number) return string.format('%.0f', number) end\n" NUMBER_OF_TEXT
-    "local time = redis.call('TIME')\n"
-    "local now = time[1] * 1000000 + time[2]\n"
-    "local want, count, interval = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])\n"
-    "local last = now + tonumber(ARGV[6])\n"
-    "for serial in string.gmatch(ARGV[10], '%d+') do\n"
-    "  local slot = ARGV[1] .. ':' .. serial\n"
-    "  local score = redis.call('ZSCORE', KEYS[1], slot)\n"
-    "  if score and tonumber(score) > now then redis.call('ZADD', KEYS[1], text(now), slot) end\n"
-    "end\n"
-    "redis.call('ZADD', KEYS[3], text(now), ARGV[1])\n"
-    "redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', text(now - ARGV[7] * 1000))\n"
-    "redis.call('ZREMRANGEBYSCORE', KEYS[3], '(' .. text(now + 1000000), '+inf')\n"
-    "redis.call('PEXPIRE', KEYS[3], ARGV[7])\n"
-    "local alive = redis.call('ZCARD', KEYS[3])\n"
-    "local state = redis.call('HMGET', KEYS[2], 'until', 'probation', 'probe_until', 'from')\n"
-    "local pause = math.min(number(state[1]) - now, tonumber(ARGV[8]))\n"
-    "if pause > 0 and number(state[4]) <= now then return {0, pause, alive, 1, 0} end\n"
-    "if want == 0 then return {0, 0, alive, 0, 0} end\n"
-    "if state[2] then\n"
-    "  local lease = number(state[3]) - now\n"
-    "  if lease > 0 and lease <= tonumber(ARGV[9]) then return {0, math.min(lease, 250000), alive, 2, 0} end\n"
-    "  want = 1\n"
-    "end\n"
-    /* What stands beyond any slot given by this clock was given by a clock that was ahead. */
-    "for _, slot in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. text(now + 1000000), '+inf')) do\n"
-    "  redis.call('ZADD', KEYS[1], text(now + 1000000), slot)\n"
-    "end\n"
-    "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - interval))\n"
-    "local given = math.min(want, count - redis.call('ZCARD', KEYS[1]))\n"
-    "if given <= 0 then\n"
-    "  local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')\n"
-    "  return {0, math.max(tonumber(oldest[2]) + interval - now, 1), alive, 0, 0}\n"
-    "end\n"
-    "for i = 1, given do redis.call('ZADD', KEYS[1], text(last), ARGV[1] .. ':' .. text(ARGV[3] + i)) end\n"
-    "redis.call('PEXPIRE', KEYS[1], text(math.ceil((interval + last - now) / 1000) + 1000))\n"
-    "if state[2] then redis.call('HSET', KEYS[2], 'probe', ARGV[1] .. ':' .. text(ARGV[3] + 1), 'probe_until', "
-    "text(now + ARGV[9])) end\n"
-    "return {given, 0, alive, 0, state[2] and 1 or 0}\n"};
-
-/* KEYS: slots, pause. ARGV: us, serials of slots that are given back. */
-static const struct redis_script return_script = {
-    "budget_return",
-    "for serial in string.gmatch(ARGV[2], '%d+') do\n"
-    "  local slot = ARGV[1] .. ':' .. serial\n"
-    "  redis.call('ZREM', KEYS[1], slot)\n"
-    "  if redis.call('HGET', KEYS[2], 'probe') == slot then redis.call('HDEL', KEYS[2], 'probe', 'probe_until') end\n"
-    "end\n"
-    "return {1}\n"};
-
-/* KEYS: pause. ARGV: its µs, the longest pause, ms of the probation after it, the channel. Never shortens a pause. */
-static const struct redis_script pause_script = {
-    "budget_pause", NUMBER_OF_TEXT
-    "local function text(number) return string.format('%.0f', number) end\n"
-    "local time = redis.call('TIME')\n"
-    "local now = time[1] * 1000000 + time[2]\n"
-    "local state = redis.call('HMGET', KEYS[1], 'until', 'from')\n"
-    "local before = number(state[2]) <= now and math.min(number(state[1]) - now, tonumber(ARGV[2])) or 0\n"
-    "local pause = math.max(before, tonumber(ARGV[1]))\n"
-    "redis.call('HSET', KEYS[1], 'from', text(now), 'until', text(now + pause), 'probation', '1')\n"
-    "redis.call('HDEL', KEYS[1], 'probe', 'probe_until')\n"
-    "redis.call('PEXPIRE', KEYS[1], text(math.ceil(pause / 1000) + ARGV[3]))\n"
-    "redis.call('PUBLISH', ARGV[4], 'B' .. text(pause))\n"
-    "return {pause}\n"};
-
-/* KEYS: pause. ARGV: the probe's slot, the channel. */
-static const struct redis_script pardon_script = {
-    "budget_pardon", "if redis.call('HGET', KEYS[1], 'probe') ~= ARGV[1] then return {0} end\n"
-                     "redis.call('DEL', KEYS[1])\n"
-                     "redis.call('PUBLISH', ARGV[2], 'B0')\n"
-                     "return {1}\n"};
 
 static int64_t now_of(const struct fleet_budget *budget)
 {
@@ -236,7 +147,7 @@ static void ask(struct fleet_budget *budget, int64_t slots)
     fleet_say_number(&words, budget->options.probe_us);
     fleet_say(&words, slice_of(budget->used));
     counters_add(fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
-    fleet_ask(fleet, &budget->call, &take_script, 3, &words);
+    fleet_ask(fleet, &budget->call, &fleet_budget_take, 3, &words);
     budget->used[0] = '\0';
     budget->serial += slots;
 }
@@ -334,7 +245,7 @@ static void give_back(struct fleet_budget *budget)
     fleet_say(&words, slice_of(budget->fleet->me));
     fleet_say(&words, slice_of(list));
     counters_add(budget->fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
-    fleet_tell(budget->fleet, &return_script, 2, &words);
+    fleet_tell(budget->fleet, &fleet_budget_return, 2, &words);
 }
 
 void fleet_budget_want(struct fleet_budget *budget, int64_t wanted)
@@ -395,7 +306,7 @@ void fleet_budget_pause(struct fleet_budget *budget, int64_t pause_us)
     fleet_say_number(&words, PROBATION_MS);
     fleet_say(&words, slice_of(budget->fleet->channel));
     counters_add(budget->fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
-    fleet_tell(budget->fleet, &pause_script, 1, &words);
+    fleet_tell(budget->fleet, &fleet_budget_announce, 1, &words);
 }
 
 void fleet_budget_pardon(struct fleet_budget *budget, int64_t probe)
@@ -408,7 +319,7 @@ void fleet_budget_pardon(struct fleet_budget *budget, int64_t probe)
     fleet_say(&words, slice_of(slot));
     fleet_say(&words, slice_of(budget->fleet->channel));
     counters_add(budget->fleet->counters, METRIC_FLEET_BUDGET_COMMANDS, 1);
-    fleet_tell(budget->fleet, &pardon_script, 1, &words);
+    fleet_tell(budget->fleet, &fleet_budget_absolve, 1, &words);
 }
 
 bool fleet_budget_is_away(const struct fleet_budget *budget)

@@ -3,7 +3,7 @@
 #ifndef NEXGATE_CACHE_COHERENCE_HOME_H
 #define NEXGATE_CACHE_COHERENCE_HOME_H
 
-#include "cache/coherence.h"
+#include "cache/coherence_register.h"
 
 enum {
     COHERENCE_PREFIX_MAX = 256,
@@ -11,16 +11,10 @@ enum {
     COHERENCE_LIVE_MS = 15000 /* who was not heard of for so long is not there */
 };
 
-/* A gateway, ourselves not counted. */
-struct gateway {
-    char id[COHERENCE_ID_MAX]; /* of this and all below: coherence_is_id */
-    int64_t seen_us;
-};
-
 /* A confirmation that was heard: it may come before we know our own purge's number. */
 struct echo {
     int64_t number, known;
-    char id[COHERENCE_ID_MAX];
+    char id[COHERENCE_ID_MAX]; /* coherence_is_id */
 };
 
 struct purging; /* coherence_purge.c */
@@ -41,8 +35,7 @@ struct coherence {
     bool linked; /* the feed is up; memory's link is when the log was read, too */
     struct timer beat_timer, sync_timer, sweep_timer;
     size_t to_sweep;
-    struct gateway gateways[COHERENCE_GATEWAYS_MAX];
-    size_t gateway_count;
+    struct coherence_register others;
     struct echo echoes[COHERENCE_ECHOES];
     size_t echo_count; /* heard so far */
     struct purging *purgings;
