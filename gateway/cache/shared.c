@@ -4,13 +4,13 @@
 #include "cache/shared.h"
 
 #include "base/map.h"
-#include "cache/coherence_message.h"
+#include "cache/shared_put.h"
 #include "cache/shared_script.h"
+#include "cache/stored.h"
 #include "search/key.h"
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 /* One command for all who look for the same key at the same time. */
@@ -23,17 +23,6 @@ struct shared_query {
     unsigned link;    /* the same */
     bool again;       /* it was sent twice already */
     struct slice key; /* in the same block */
-};
-
-struct shared_put {
-    struct shared *shared;
-    struct redis_call call;
-    struct shared_put *next, *previous;
-    struct shared_arrival *arrivals;
-    struct entry *entry; /* a reference */
-    struct buf value, message;
-    size_t bytes; /* of the value */
-    char age[24], kept[24];
 };
 
 /* A malformed value on its way out; nobody waits. */
@@ -51,9 +40,8 @@ struct shared {
     struct counters *counters;
     char channel[SHARED_CHANNEL_MAX], name[SHARED_CHANNEL_MAX];
     struct map *queries; /* by key */
-    struct shared_put *puts;
+    struct shared_puts puts;
     struct drop *drops;
-    size_t put_count, put_bytes;
     struct shared_lookup *refused;     /* to be answered at the end of the turn */
     struct shared_arrival *settled[2]; /* the same: not there, there */
     struct deferred settling;
@@ -281,164 +269,25 @@ void shared_leave(struct shared *shared, struct shared_lookup *lookup)
 
 /* Storing. */
 
-static void free_put(struct shared_put *put)
-{
-    struct shared *shared = put->shared;
-    if (put->previous != NULL)
-        put->previous->next = put->next;
-    else
-        shared->puts = put->next;
-    if (put->next != NULL)
-        put->next->previous = put->previous;
-    shared->put_count--;
-    shared->put_bytes -= put->bytes;
-    buf_free(&put->value);
-    buf_free(&put->message);
-    entry_unref(put->entry);
-    mem_free(put);
-}
-
-/* Ours is not the newest, or we cannot know: memory must look again, or drop it. */
-static void doubt(struct shared *shared, struct entry *entry, bool older)
-{
-    atomic_store_explicit(&entry->link, 0, memory_order_relaxed);
-    if (older)
-        memory_forget(shared->options.memory, entry);
-}
-
-static void on_put(struct redis_call *call)
-{
-    struct shared_put *put = MEM_OUTER(call, struct shared_put, call);
-    struct shared *shared = put->shared;
-    bool answered = call->outcome == REDIS_ANSWERED && call->reply->type == REDIS_REPLY_INTEGER;
-    bool stored = answered && call->reply->integer == 1;
-    if (stored) {
-        counters_add(shared->counters, METRIC_SHARED_STORES, 1);
-        counters_add(shared->counters, METRIC_SHARED_STORED_BYTES, (int64_t)put->bytes);
-        atomic_store_explicit(&put->entry->copied, true, memory_order_relaxed);
-    } else {
-        counters_add(shared->counters, answered ? METRIC_SHARED_OLDER : METRIC_SHARED_FAILED, 1);
-        doubt(shared, put->entry, answered);
-    }
-    struct shared_arrival *arrival;
-    while ((arrival = put->arrivals) != NULL) {
-        put->arrivals = arrival->next;
-        arrival->put = NULL;
-        arrival->on_there(arrival, answered);
-    }
-    free_put(put);
-}
-
-/* The value and its message; false when it cannot be stored. */
-static bool write_value(struct shared *shared, struct shared_put *put)
-{
-    const struct shared_options *options = &shared->options;
-    struct entry *entry = put->entry;
-    int64_t age_us = entry_age(entry, loop_now(options->loop));
-    struct stored_facts facts = {
-        .age_us = age_us,
-        .kept_ms = (lifetime_whole(options->lifetime) - age_us) / CLOCK_MILLISECOND,
-        .fetched_wall_us = clock_wall(loop_clock(options->loop)) - age_us,
-        .ttl_us = lifetime_ttl(options->lifetime),
-        .stale_us = lifetime_stale(options->lifetime),
-        .purge_number = entry->purge_number,
-        .mark = entry->mark,
-    };
-    const struct coherence_message message = {
-        .kind = COHERENCE_STORED, .id = slice_of(shared->name), .mark = entry->mark, .text = entry->key};
-    bool named = key_window(entry->key, &facts.window);
-    snprintf(put->age, sizeof(put->age), "%" PRId64, age_us);
-    snprintf(put->kept, sizeof(put->kept), "%" PRId64, facts.kept_ms);
-    coherence_message_write(&put->message, &message);
-    return named && facts.kept_ms > 0 && purges_spare(memory_purges(options->memory), entry) &&
-           stored_write(&put->value, entry->key, &facts, &entry->envelope, buf_slice(&entry->body)) &&
-           buf_ok(&put->message);
-}
-
-static struct shared_put *put_new(struct shared *shared, struct entry *entry)
-{
-    struct shared_put *put = mem_new(sizeof(*put));
-    put->shared = shared;
-    put->entry = entry_ref(entry);
-    buf_init(&put->value, STORED_BYTES_MAX);
-    buf_init(&put->message, COHERENCE_MESSAGE_MAX);
-    put->next = shared->puts;
-    if (put->next != NULL)
-        put->next->previous = put;
-    shared->puts = put;
-    shared->put_count++;
-    return put;
-}
-
-static void send_put(struct shared *shared, struct shared_put *put)
-{
-    put->call = (struct redis_call){
-        .script = &shared_put_script, .key_count = 1, .argument_count = 7, .key = put->entry->key, .on_done = on_put};
-    put->call.arguments[0] = put->entry->key;
-    put->call.arguments[1] = buf_slice(&put->value);
-    put->call.arguments[2] = slice_of(put->age);
-    put->call.arguments[3] = slice_of(put->kept);
-    put->call.arguments[4] = slice_make(stored_magic, STORED_MAGIC_BYTES);
-    put->call.arguments[5] = slice_of(shared->channel);
-    put->call.arguments[6] = buf_slice(&put->message);
-    shared->options.redis->start(shared->options.redis, &put->call);
-    buf_free(&put->value); /* the driver has its own copy */
-}
-
-/* A put that may be joined or started; NULL: neither. */
-static struct shared_put *find_put(struct shared *shared, struct entry *entry)
-{
-    for (struct shared_put *put = shared->puts; put != NULL; put = put->next) {
-        if (put->entry == entry)
-            return put;
-    }
-    if (shared->closed || shared->put_count >= SHARED_PUTS_MAX || shared->put_bytes >= SHARED_PUT_BYTES_MAX ||
-        !shared->options.redis->is_there(shared->options.redis))
-        return NULL;
-    struct shared_put *put = put_new(shared, entry);
-    if (!write_value(shared, put)) {
-        free_put(put);
-        return NULL;
-    }
-    put->bytes = put->value.length;
-    shared->put_bytes += put->bytes;
-    send_put(shared, put);
-    return put;
-}
-
 bool shared_put(struct shared *shared, struct entry *entry, struct shared_arrival *arrival)
 {
     bool copied = atomic_load_explicit(&entry->copied, memory_order_relaxed);
-    struct shared_put *put = copied ? NULL : find_put(shared, entry);
-    if (put == NULL && !copied)
-        doubt(shared, entry, false);
-    if (arrival != NULL && put == NULL) {
+    struct shared_put *put = NULL;
+    if (!copied)
+        put = shared_puts_find(&shared->puts, entry);
+    if (arrival != NULL && put == NULL)
         settle_arrival(shared, arrival, copied);
-    } else if (arrival != NULL) {
-        arrival->put = put;
-        arrival->next = put->arrivals;
-        put->arrivals = arrival;
-    }
+    else if (arrival != NULL)
+        shared_put_await(put, arrival);
     return copied || put != NULL;
-}
-
-static bool take_out(struct shared_arrival **at, const struct shared_arrival *arrival)
-{
-    while (*at != NULL && *at != arrival)
-        at = &(*at)->next;
-    if (*at == NULL)
-        return false;
-    *at = arrival->next;
-    return true;
 }
 
 void shared_leave_put(struct shared *shared, struct shared_arrival *arrival)
 {
     if (arrival->put != NULL)
-        (void)take_out(&arrival->put->arrivals, arrival);
-    else if (!take_out(&shared->settled[0], arrival))
-        (void)take_out(&shared->settled[1], arrival);
-    arrival->put = NULL;
+        shared_put_leave(arrival);
+    else if (!shared_arrival_take_out(&shared->settled[0], arrival))
+        (void)shared_arrival_take_out(&shared->settled[1], arrival);
 }
 
 /* Birth and death. */
@@ -455,6 +304,7 @@ struct shared *shared_new(const struct shared_options *options, struct log *log,
     shared->options.name = shared->name;
     shared->log = log;
     shared->counters = counters;
+    shared->puts = (struct shared_puts){.options = &shared->options, .counters = counters};
     shared->queries = map_new(&secret);
     shared->settling.on_turn_end = on_settling;
     return shared;
@@ -473,16 +323,9 @@ void shared_close(struct shared *shared)
         end_query(query, NULL, false);
         cursor = 0; /* who was answered may have changed the table */
     }
-    while (shared->puts != NULL) {
-        struct shared_put *put = shared->puts;
-        redis->cancel(redis, &put->call);
-        while (put->arrivals != NULL) {
-            struct shared_arrival *arrival = put->arrivals;
-            put->arrivals = arrival->next;
-            settle_arrival(shared, arrival, false);
-        }
-        free_put(put);
-    }
+    struct shared_arrival *arrival;
+    while ((arrival = shared_puts_cancel(&shared->puts)) != NULL)
+        settle_arrival(shared, arrival, false);
     while (shared->drops != NULL) {
         redis->cancel(redis, &shared->drops->call);
         free_drop(shared->drops);
