@@ -135,27 +135,6 @@ static enum quota_verdict rehearse(const struct quota_account *account, enum quo
 
 /* Lines. */
 
-static void stand_in_line(struct quota_line *line, struct quota_waiter *waiter)
-{
-    waiter->next = NULL;
-    if (line->last == NULL)
-        line->first = waiter;
-    else
-        line->last->next = waiter;
-    line->last = waiter;
-    line->count++;
-}
-
-static struct quota_waiter *leave_line(struct quota_line *line)
-{
-    struct quota_waiter *waiter = line->first;
-    line->first = waiter->next;
-    if (line->first == NULL)
-        line->last = NULL;
-    line->count--;
-    return waiter;
-}
-
 /* Those at the front who can be told something join `told`; stops at the first who must wait. */
 static void serve_rate(struct quota_desk *desk, struct quota_holding *holding, int64_t now_us, struct quota_line *told)
 {
@@ -171,7 +150,7 @@ static void serve_rate(struct quota_desk *desk, struct quota_holding *holding, i
         waiter->verdict = rehearse(holding->account, verdict);
         if (waiter->verdict != QUOTA_OK && waiter->verdict != QUOTA_DRY_RUN)
             holding->account->in_progress--;
-        stand_in_line(told, leave_line(line));
+        quota_line_join(told, quota_line_take(line));
     }
 }
 
@@ -185,7 +164,7 @@ static void serve_misses(struct quota_desk *desk, struct quota_holding *holding,
         if (verdict == QUOTA_WAIT)
             return;
         waiter->verdict = rehearse(holding->account, verdict);
-        stand_in_line(told, leave_line(line));
+        quota_line_join(told, quota_line_take(line));
     }
 }
 
@@ -199,7 +178,7 @@ static void on_letter(struct letter *letter, void *receiver)
 static void tell(struct quota_line *told)
 {
     while (told->first != NULL) {
-        struct quota_waiter *waiter = leave_line(told);
+        struct quota_waiter *waiter = quota_line_take(told);
         waiter->letter.on_open = on_letter;
         mailbox_post(waiter->reply_to, &waiter->letter);
     }
@@ -346,7 +325,7 @@ enum quota_verdict quota_desk_begin(struct quota_desk *desk, struct client *clie
     bool calls = verdict == QUOTA_OK && lease_is_due(&holding->lease, now_us) && can_call(desk);
     if (verdict == QUOTA_WAIT) {
         calls = !holding->lease.asking;
-        stand_in_line(&holding->for_rate, waiter);
+        quota_line_join(&holding->for_rate, waiter);
         counters_add(desk->counters, METRIC_QUOTA_WAITED, 1);
     }
     if (verdict == QUOTA_OK || verdict == QUOTA_DRY_RUN || verdict == QUOTA_WAIT)
@@ -363,7 +342,7 @@ enum quota_verdict quota_desk_charge(struct quota_desk *desk, struct client *cli
     enum quota_verdict verdict = rehearse(account, decide_miss(desk, holding, now_us, retry_us, &waiter->receipt));
     bool calls = verdict == QUOTA_WAIT && !holding->lease.asking;
     if (verdict == QUOTA_WAIT) {
-        stand_in_line(&holding->for_misses, waiter);
+        quota_line_join(&holding->for_misses, waiter);
         counters_add(desk->counters, METRIC_QUOTA_WAITED, 1);
     }
     unlock(desk, holding, now_us, calls);

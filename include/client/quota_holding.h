@@ -6,15 +6,11 @@
 
 #include "client/quota.h"
 #include "client/quota_desk.h"
+#include "client/quota_line.h"
 #include "client/quota_script.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-struct quota_line {
-    struct quota_waiter *first, *last;
-    int64_t count;
-};
 
 /* What this process holds of the fleet's quota of one client. */
 struct quota_holding {
