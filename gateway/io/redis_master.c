@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "io/redis_slots.h"
+#include "io/redis_vote.h"
 #include "io/redis_wire.h"
 
 #include <hiredis/hiredis.h>
@@ -14,8 +15,6 @@ struct sentinel {
     struct redis_master *master;
     struct redis_node *node;
     struct redis_request question;
-    struct redis_place said;
-    bool has_answered, has_named; /* in this round */
 };
 
 /* A server that was named. */
@@ -40,6 +39,7 @@ struct redis_master {
     struct timer round, round_deadline;
     int64_t asked_us; /* when the last round began */
     bool is_asking;
+    struct redis_vote vote; /* of the last round */
 
     struct server *named; /* whom the last word named; NULL: nobody was named yet */
     bool has_word;        /* it was named after it was lost last */
@@ -265,42 +265,10 @@ static void refresh_soon(struct redis_master *master)
     timer_start(master->loop, &master->round, at_us);
 }
 
-static size_t votes_for(const struct redis_master *master, const struct redis_place *place)
+/* Where the master that works is; NULL: none does. */
+static const struct redis_place *used_place(const struct redis_master *master)
 {
-    size_t votes = 0;
-    for (size_t i = 0; i < master->sentinel_count; i++) {
-        const struct sentinel *sentinel = &master->sentinels[i];
-        votes += sentinel->has_named && redis_place_equal(&sentinel->said, place);
-    }
-    return votes;
-}
-
-/* Whom most name; NULL: nobody is named. A master that works is left only for one that most of all sentinels name, not
- * most of those who happen to answer. */
-static const struct redis_place *winner(const struct redis_master *master)
-{
-    const struct redis_place *best = NULL;
-    size_t most = 0;
-    if (master->used != NULL && (most = votes_for(master, &master->used->place)) > 0)
-        best = &master->used->place;
-    for (size_t i = 0; i < master->sentinel_count; i++) {
-        const struct sentinel *sentinel = &master->sentinels[i];
-        size_t votes = sentinel->has_named ? votes_for(master, &sentinel->said) : 0;
-        if (votes > most) {
-            best = &sentinel->said;
-            most = votes;
-        }
-    }
-    bool is_majority = most * 2 > master->sentinel_count;
-    return best != NULL && master->used != NULL && !is_majority ? &master->used->place : best;
-}
-
-static size_t count_answers(const struct redis_master *master)
-{
-    size_t answers = 0;
-    for (size_t i = 0; i < master->sentinel_count; i++)
-        answers += master->sentinels[i].has_answered;
-    return answers;
+    return master->used != NULL ? &master->used->place : NULL;
 }
 
 static void end_round(struct redis_master *master)
@@ -312,11 +280,11 @@ static void end_round(struct redis_master *master)
         if (sentinel->question.node != NULL)
             redis_node_forget(sentinel->node, &sentinel->question);
     }
-    const struct redis_place *place = winner(master);
+    const struct redis_place *place = redis_vote_winner(&master->vote, used_place(master));
     if (place != NULL) {
         const struct redis_place copy = *place;
         follow(master, &copy);
-    } else if (count_answers(master) > 0) {
+    } else if (redis_vote_answers(&master->vote) > 0) {
         complain(master, "sentinels do not know the master");
     } else if (master->named != NULL) {
         master->has_word = true;
@@ -326,13 +294,12 @@ static void end_round(struct redis_master *master)
                 master->asked_us + (is_settled(master) ? REDIS_MASTER_ASK_US : REDIS_MASTER_ASK_MIN_US));
 }
 
-static bool is_decided(const struct redis_master *master)
+static bool is_over(const struct redis_master *master)
 {
-    const struct redis_place *place = winner(master);
     bool is_open = false;
     for (size_t i = 0; i < master->sentinel_count; i++)
         is_open |= master->sentinels[i].question.node != NULL;
-    return !is_open || (place != NULL && votes_for(master, place) * 2 > master->sentinel_count);
+    return !is_open || redis_vote_is_decided(&master->vote, used_place(master));
 }
 
 /* ["127.0.0.1", "6379"] */
@@ -347,14 +314,16 @@ static bool read_place(const struct redisReply *reply, const char *asked, struct
 static void on_answer(struct redis_request *question, const struct redisReply *reply)
 {
     struct sentinel *sentinel = MEM_OUTER(question, struct sentinel, question);
+    struct redis_master *master = sentinel->master;
+    struct redis_place place;
     question->node = NULL;
     if (reply != NULL) {
         redis_node_answered(sentinel->node);
-        sentinel->has_answered = true;
-        sentinel->has_named = read_place(reply, redis_node_host(sentinel->node), &sentinel->said);
+        bool has_named = read_place(reply, redis_node_host(sentinel->node), &place);
+        redis_vote_cast(&master->vote, (size_t)(sentinel - master->sentinels), has_named ? &place : NULL);
     }
-    if (sentinel->master->is_asking && is_decided(sentinel->master))
-        end_round(sentinel->master);
+    if (master->is_asking && is_over(master))
+        end_round(master);
 }
 
 static void on_round(struct timer *timer)
@@ -365,15 +334,15 @@ static void on_round(struct timer *timer)
         return; /* its end goes on */
     master->asked_us = now_of(master);
     master->is_asking = true;
+    redis_vote_begin(&master->vote, master->sentinel_count);
     for (size_t i = 0; i < master->sentinel_count; i++) {
         struct sentinel *sentinel = &master->sentinels[i];
-        sentinel->has_answered = sentinel->has_named = false;
         sentinel->question.parts[0] = buf_slice(&master->ask);
         sentinel->question.on_reply = on_answer;
         if (redis_node_is_up(sentinel->node) && !redis_node_send(sentinel->node, &sentinel->question))
             sentinel->question.node = NULL;
     }
-    if (is_decided(master))
+    if (is_over(master))
         end_round(master);
     else
         timer_start(master->loop, &master->round_deadline, master->asked_us + master->options.redis->timeout_us);
