@@ -5,7 +5,6 @@
  * mended: each attempt has a link of its own. */
 #include "io/redis_node.h"
 
-#include "base/hash.h"
 #include "base/random.h"
 #include "io/redis_breaker.h"
 #include "io/redis_queue.h"
@@ -321,12 +320,6 @@ static void on_heartbeat(struct timer *timer)
     timer_start(node->loop, &node->heartbeat_deadline, loop_now(node->loop) + node->options.timeout_us);
 }
 
-static _Atomic int64_t *alarm_of(const struct redis_node *node)
-{
-    struct redis_alarm *alarm = node->options.alarm;
-    return alarm != NULL ? &alarm->at_us[node->alarm_place] : NULL;
-}
-
 static void hang(struct redis_node *node, const char *why)
 {
     node->hangs = true;
@@ -335,15 +328,8 @@ static void hang(struct redis_node *node, const char *why)
 
 static void found_late(struct redis_node *node, const char *why)
 {
-    if (alarm_of(node) != NULL)
-        atomic_store(alarm_of(node), loop_now(node->loop));
+    redis_alarm_raise(node->options.alarm, node->alarm_place, loop_now(node->loop));
     hang(node, why);
-}
-
-/* Another thread found that the server hangs, and it has not answered here since: it must prove that it is well. */
-static bool is_suspect(const struct redis_node *node)
-{
-    return alarm_of(node) != NULL && atomic_load(alarm_of(node)) > node->alive_us;
 }
 
 static void on_heartbeat_deadline(struct timer *timer)
@@ -369,7 +355,7 @@ struct redis_node *redis_node_new(struct loop *loop, const struct redis_node_opt
     else
         snprintf(node->name, sizeof(node->name), strchr(node->host, ':') != NULL ? "[%s]:%d" : "%s:%d", node->host,
                  options->port);
-    node->alarm_place = hash_open(slice_of(node->name)).low % REDIS_ALARM_PLACES;
+    node->alarm_place = redis_alarm_place(slice_of(node->name));
     node->state = TRYING;
     node->pause_us = REDIS_PAUSE_FIRST_US;
     random_init(&node->random, 0);
@@ -429,7 +415,8 @@ bool redis_node_is_there(const struct redis_node *node)
 bool redis_node_send(struct redis_node *node, struct redis_request *request)
 {
     bool sent = false;
-    if (node->state == UP && is_suspect(node))
+    /* Another thread found that it hangs, and it has not answered here since: it must prove that it is well. */
+    if (node->state == UP && redis_alarm_is_raised(node->options.alarm, node->alarm_place, node->alive_us))
         hang(node, "the server was late elsewhere");
     if (node->state == UP) {
         sent = redis_link_send(node->link, request);
