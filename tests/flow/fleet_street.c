@@ -110,7 +110,7 @@ static void on_delivery(struct deferred *deferred)
         done->on_copied(done, !street->loses_windows);
     }
     street->copy_count = street->holds_copies ? street->copy_count : 0;
-    for (size_t i = 0; i < street->find_count; i++) {
+    for (size_t i = 0; i < street->find_count && !street->holds_finds; i++) {
         struct shared_find *done = street->finds[i];
         street->finds[i] = NULL;
         if (done == NULL)
@@ -118,12 +118,19 @@ static void on_delivery(struct deferred *deferred)
         struct entry *entry = look_up(street, done->key);
         done->on_found(done, entry != NULL ? entry_ref(entry) : NULL);
     }
-    street->find_count = 0;
+    street->find_count = street->holds_finds ? street->find_count : 0;
 }
 
 void street_release_copies(struct street *street)
 {
     street->holds_copies = false;
+    loop_defer(street->loop, &street->delivery);
+    street_settle(street);
+}
+
+void street_release_finds(struct street *street)
+{
+    street->holds_finds = false;
     loop_defer(street->loop, &street->delivery);
     street_settle(street);
 }

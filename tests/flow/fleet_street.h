@@ -52,6 +52,7 @@ struct street {
     size_t window_count;
     bool loses_windows; /* what is put there is not found there */
     bool holds_copies;  /* until street_release_copies */
+    bool holds_finds;   /* until street_release_finds */
     struct shared_find *finds[FINDS_MAX];
     struct shared_copy *copies[FINDS_MAX];
     size_t find_count, copy_count;
@@ -78,6 +79,7 @@ struct question *street_ask(struct house *house, const char *name);
 void street_settle(struct street *street);
 void street_move(struct street *street, int64_t us);
 void street_release_copies(struct street *street);
+void street_release_finds(struct street *street);
 
 /* One command on its Redis; the words, and NULL. What it answers must be no error. */
 void street_redis(struct street *street, ...);

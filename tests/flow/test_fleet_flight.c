@@ -281,6 +281,28 @@ static void a_lead_is_kept_as_long_as_it_takes(void **state)
     assert_true(second->ask.verdict == ASK_OK && second->ask.collapsed);
 }
 
+/* It hears that the window is there, and does not live to see it. */
+static void who_gives_up_while_it_looks_is_not_found(void **state)
+{
+    (void)state;
+    street.nexudus.hold_searches = true;
+    street_ask(a, "x");
+    struct question *follower = street_ask(b, "x");
+    street.holds_finds = true;
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(street.find_count, 1);
+    assert_int_equal(follower->answers, 0);
+    street_move(&street, street.options.max_wait_us + street.options.timeout_us);
+    assert_int_equal(follower->answers, 1);
+    assert_int_equal(follower->ask.verdict, ASK_TIMEOUT);
+    assert_null(street.finds[0]); /* it has told the store so */
+    street_release_finds(&street);
+    assert_int_equal(follower->answers, 1);
+    struct question *next = street_ask(b, "y");
+    assert_int_equal(next->ask.verdict, ASK_OK);
+}
+
 static struct question *ask_with_patience(struct house *house, bool background, int64_t patience_us)
 {
     struct question *question = street_prepare(&street, "x");
@@ -600,6 +622,7 @@ int main(void)
         TEST(a_dead_leader_is_followed_by_another),
         TEST(a_lead_is_kept_as_long_as_it_takes),
         TEST(a_lead_without_an_end_is_given_up),
+        TEST(who_gives_up_while_it_looks_is_not_found),
         TEST(who_boards_a_follower_brings_its_patience),
         TEST(who_cannot_pay_leaves_when_it_must_lead),
         TEST(nobody_who_can_pay_is_no_flight),

@@ -1054,6 +1054,64 @@ static void a_gateway_alone_purges_alone(void **state)
     mem_free(alone);
 }
 
+/* Who looks for a window, as a flight does. */
+struct seeker {
+    struct shared_lookup lookup;
+    unsigned answers, windows;
+};
+
+static void on_found(struct shared_lookup *lookup)
+{
+    struct seeker *seeker = MEM_OUTER(lookup, struct seeker, lookup);
+    seeker->answers++;
+    seeker->windows += lookup->entry != NULL;
+    entry_unref(lookup->entry);
+}
+
+static void seek(struct street *street, struct seeker *seeker)
+{
+    *seeker = (struct seeker){.lookup = {.key = slice_of(KEY), .on_found = on_found}};
+    shared_get(street->houses[1].shared, &seeker->lookup);
+}
+
+static void who_does_not_want_a_window_any_more_is_not_told(void **state)
+{
+    struct street *street = *state;
+    struct shared *shared = street->houses[1].shared;
+    struct seeker seekers[4];
+    ask(street, 0, NULL, "fwd=uri-miss", 45);
+    uint64_t calls = redis_of(street, 1)->calls;
+    redis_of(street, 1)->is_held = true;
+    for (size_t i = 0; i < 3; i++)
+        seek(street, &seekers[i]);
+    shared_leave(shared, &seekers[1].lookup); /* from the middle, and from the end */
+    shared_leave(shared, &seekers[2].lookup);
+    seek(street, &seekers[3]);
+    puppet_redis_release(redis_of(street, 1));
+    settle(street);
+    assert_int_equal(redis_of(street, 1)->calls, calls + 1);
+    for (size_t i = 0; i < 4; i++) {
+        bool has_left = i == 1 || i == 2;
+        assert_int_equal(seekers[i].answers, !has_left);
+        assert_int_equal(seekers[i].windows, !has_left);
+    }
+    seek(street, &seekers[0]);
+    shared_leave(shared, &seekers[0].lookup); /* the only one */
+    redis_of(street, 1)->is_held = false;
+    puppet_redis_release(redis_of(street, 1));
+    settle(street);
+    assert_int_equal(seekers[0].answers, 0);
+    redis_of(street, 1)->is_away = true; /* those that are refused are told in a moment */
+    seek(street, &seekers[0]);
+    seek(street, &seekers[1]);
+    shared_leave(shared, &seekers[0].lookup);
+    settle(street);
+    redis_of(street, 1)->is_away = false;
+    assert_int_equal(seekers[0].answers, 0);
+    assert_int_equal(seekers[1].answers, 1);
+    assert_int_equal(seekers[1].windows, 0);
+}
+
 #define WITH_STREET(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -1097,6 +1155,7 @@ int main(void)
         WITH_STREET(who_is_linked_is_there),
         WITH_STREET(numbers_grow_though_redis_was_emptied),
         WITH_STREET(a_gateway_alone_purges_alone),
+        WITH_STREET(who_does_not_want_a_window_any_more_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
