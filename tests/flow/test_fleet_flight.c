@@ -205,6 +205,24 @@ static void a_failure_reaches_all(void **state)
     assert_int_equal(street.nexudus.searches, 1);
 }
 
+static void a_cap_that_one_met_is_known_to_all(void **state)
+{
+    (void)state;
+    street.nexudus.total_items = 300;
+    street.nexudus.cap = 100;
+    street.nexudus.hold_searches = true;
+    struct question *first = street_ask(a, "x"), *second = street_ask(b, "x");
+    puppet_release(&street.nexudus);
+    street_settle(&street);
+    assert_int_equal(first->ask.verdict, ASK_CAPPED);
+    assert_int_equal(second->ask.verdict, ASK_CAPPED);
+    assert_int_equal(second->ask.cap, 100);
+    assert_int_equal(first->charged + second->charged, 0);
+    assert_int_equal(fetcher_cap(b->fetcher, street.schema), 100);
+    assert_int_equal(fetcher_cap(c->fetcher, street.schema), 0); /* who has not asked learns it when it does */
+    assert_int_equal(street.nexudus.searches, 1);
+}
+
 static void a_refused_query_is_remembered_by_all(void **state)
 {
     (void)state;
@@ -617,6 +635,7 @@ int main(void)
         TEST(who_wants_it_anew_boards_no_follower),
         TEST(what_is_not_to_be_stored_is_not_for_others),
         TEST(a_failure_reaches_all),
+        TEST(a_cap_that_one_met_is_known_to_all),
         TEST(a_refused_query_is_remembered_by_all),
         TEST(a_leader_that_gives_up_hands_over),
         TEST(a_dead_leader_is_followed_by_another),

@@ -331,6 +331,38 @@ static void a_lock_without_an_end_is_nobodys(void **state)
     assert_good(search(b, 2));
 }
 
+/* One that is renewed and renewed is a gateway's that lives and gets no token: that is a failure, and told as one. */
+static void a_turn_that_takes_a_minute_is_a_failure(void **state)
+{
+    static const char failed[] = "another gateway's login has failed";
+    char key[STREET_KEY_MAX];
+
+    (void)state;
+    street_login_key(&street, "lock", key);
+    street_redis(&street, "SET", key, "0123456789abcdef01234567", "PX", "5000", NULL);
+    struct question *questions[62];
+    for (int second = 0; second < 62; second++) {
+        char name[8];
+        snprintf(name, sizeof name, "m%d", second);
+        questions[second] = street_ask(a, name);
+        for (int tenth = 0; tenth < 10; tenth++) {
+            street_redis(&street, "SET", key, "0123456789abcdef01234567", "PX", "5000", NULL);
+            street_move(&street, 100 * CLOCK_MILLISECOND);
+        }
+        if (second == 58)
+            assert_int_equal(street_logged(&street, failed), 0);
+    }
+    assert_true(street_logged(&street, failed) > 0);
+    for (int second = 0; second < 60; second++) {
+        assert_int_equal(questions[second]->answers, 1);
+        assert_int_not_equal(questions[second]->ask.verdict, ASK_OK);
+    }
+    assert_calls(0, 0);
+    street_redis(&street, "DEL", key, NULL);
+    assert_good(search(a, 10));
+    assert_calls(1, 0);
+}
+
 /* A generation that no login can have had is none; what its place holds is replaced, and the others take that. */
 static void a_wild_generation_is_replaced(void **state)
 {
@@ -571,6 +603,7 @@ int main(void)
         TEST(a_wild_failure_is_nobodys),
         TEST(a_failure_counts_for_two_minutes_at_most),
         TEST(a_lock_without_an_end_is_nobodys),
+        TEST(a_turn_that_takes_a_minute_is_a_failure),
         TEST(a_wild_generation_is_replaced),
         TEST(a_broken_generation_is_not_asked_for_again_and_again),
         TEST(a_wild_life_is_not_believed),

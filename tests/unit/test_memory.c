@@ -219,6 +219,24 @@ static void threads_share_it(void **state)
     memory_free(memory);
 }
 
+/* The entry at which it stands may go. */
+static void a_sweep_goes_on_where_it_stopped(void **state)
+{
+    (void)state;
+    struct memory *memory = memory_new(1 << 20);
+    for (int i = 0; i < 10; i++)
+        assert_true(put(memory, i, 100, 5));
+    (void)purges_add(memory_purges(memory), slice_of("key "), 1, false, 10, NULL);
+    memory_sweep(memory, 3);
+    assert_int_equal(memory_stats(memory).entries, 7);
+    assert_true(memory_remove(memory, slice_of("key 3")));
+    memory_sweep(memory, 5);
+    assert_int_equal(memory_stats(memory).entries, 1);
+    memory_sweep(memory, 5);
+    assert_int_equal(memory_stats(memory).entries, 0);
+    memory_free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +248,7 @@ int main(void)
         cmocka_unit_test(refuses_what_can_never_fit),
         cmocka_unit_test(a_scan_does_not_push_out_what_is_used),
         cmocka_unit_test(without_hits_the_oldest_goes_first),
+        cmocka_unit_test(a_sweep_goes_on_where_it_stopped),
         cmocka_unit_test(threads_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
