@@ -11,6 +11,7 @@ from secrecy import Search, made_up
 from simulator import wait_until
 
 MANY = 1000
+PATIENT = {"nexudus.timeout": "300s", "nexudus.max_wait": "300s"}  # all must have asked before it is over
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def kill(gateway):
 
 
 def test_equal_misses_on_two_gateways_are_one_search_and_one_login(workshop, simulator, redis):
-    gateways = fleet(workshop, simulator, redis, 2)
+    gateways = fleet(workshop, simulator, redis, 2, **PATIENT)
     simulator.faults({"kind": "search", "action": {"hold": "before"}})
     with contextlib.ExitStack() as stack:
         asked = [ask(stack, gateways[number % 2]) for number in range(MANY)]
@@ -65,7 +66,7 @@ def test_equal_misses_on_two_gateways_are_one_search_and_one_login(workshop, sim
 
 
 def test_gateways_that_start_at_once_log_in_once(workshop, simulator, redis):
-    gateways = fleet(workshop, simulator, redis, 6)
+    gateways = fleet(workshop, simulator, redis, 6, **PATIENT)
     simulator.faults({"kind": "token", "action": {"hold": "before"}})
     with contextlib.ExitStack() as stack:
         asked = [ask(stack, gateway, f"WebHook_ErrorCount={number}") for number, gateway in enumerate(gateways)]
