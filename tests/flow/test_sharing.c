@@ -1112,6 +1112,50 @@ static void who_does_not_want_a_window_any_more_is_not_told(void **state)
     assert_int_equal(seekers[1].windows, 0);
 }
 
+/* Who waits until the others have a window, as a flight does that others follow. */
+struct pending {
+    struct shared_arrival arrival;
+    unsigned answers, theres;
+};
+
+static void on_there(struct shared_arrival *arrival, bool is_there)
+{
+    struct pending *pending = MEM_OUTER(arrival, struct pending, arrival);
+    pending->answers++;
+    pending->theres += is_there;
+}
+
+static void who_does_not_wait_for_an_arrival_any_more_is_not_told(void **state)
+{
+    struct street *street = *state;
+    struct shared *shared = street->houses[1].shared;
+    struct pending pendings[5];
+    for (size_t i = 0; i < 5; i++)
+        pendings[i] = (struct pending){.arrival.on_there = on_there};
+    ask(street, 1, NULL, "fwd=uri-miss", 45);
+    struct entry *stored = memory_get(street->houses[1].member.memory, slice_of(KEY));
+    assert_non_null(stored);
+    for (size_t i = 0; i < 3; i++) /* it is there already: they are told in a moment */
+        assert_true(shared_put(shared, stored, &pendings[i].arrival));
+    shared_leave_put(shared, &pendings[1].arrival);
+    settle(street);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(pendings[i].answers == (i != 1) && pendings[i].theres == (i != 1));
+    entry_unref(stored);
+    street->houses[1].member.redis.is_away = true; /* and that it will not be */
+    ask(street, 1, "no-cache", "fwd=request", 45);
+    struct entry *kept = memory_get(street->houses[1].member.memory, slice_of(KEY));
+    assert_non_null(kept);
+    assert_false(shared_put(shared, kept, &pendings[3].arrival));
+    assert_false(shared_put(shared, kept, &pendings[4].arrival));
+    shared_leave_put(shared, &pendings[3].arrival);
+    settle(street);
+    assert_int_equal(pendings[3].answers, 0);
+    assert_true(pendings[4].answers == 1 && pendings[4].theres == 0);
+    street->houses[1].member.redis.is_away = false;
+    entry_unref(kept);
+}
+
 #define WITH_STREET(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -1156,6 +1200,7 @@ int main(void)
         WITH_STREET(numbers_grow_though_redis_was_emptied),
         WITH_STREET(a_gateway_alone_purges_alone),
         WITH_STREET(who_does_not_want_a_window_any_more_is_not_told),
+        WITH_STREET(who_does_not_wait_for_an_arrival_any_more_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
