@@ -77,9 +77,3 @@ void json_text(struct json *json, const char *name, struct slice text)
     put_name(json, name);
     buf_add_json(json->out, text);
 }
-
-void json_null(struct json *json, const char *name)
-{
-    put_name(json, name);
-    buf_add_text(json->out, "null");
-}

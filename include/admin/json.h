@@ -22,6 +22,5 @@ void json_close_list(struct json *json);
 void json_integer(struct json *json, const char *name, int64_t number);
 void json_flag(struct json *json, const char *name, bool flag);
 void json_text(struct json *json, const char *name, struct slice text);
-void json_null(struct json *json, const char *name);
 
 #endif
