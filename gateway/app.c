@@ -58,6 +58,7 @@ struct app {
     struct watchdog *watchdog; /* NULL: nobody wants to know */
     struct admin *admin;
     struct lag fetcher_lag;
+    struct trimming fetcher_trimming;
     struct front *admin_front;
     struct front_census *admin_census;
 
@@ -120,6 +121,7 @@ static bool make_fetcher(struct app *app)
     struct fetcher_cache cache = sharing_cache(app->sharing);
     app->fetcher = fetcher_new(app->fetcher_loop, app->transport, &options, &cache, app->log, counters);
     lag_start(&app->fetcher_lag, app->fetcher_loop, counters);
+    trimming_start(&app->fetcher_trimming, app->fetcher_loop, mem_trim_end);
     return app->fetcher != NULL;
 }
 
@@ -408,6 +410,7 @@ static void take_apart(struct app *app)
         loop_stop(app->fetcher_loop);
         pthread_join(app->fetcher_thread, NULL);
         lag_stop(&app->fetcher_lag);
+        trimming_stop(&app->fetcher_trimming);
     }
     watchdog_free(app->watchdog);
     if (app->fetcher != NULL)
@@ -459,7 +462,7 @@ int app_serve(const char *path, struct settings *settings)
     if (started) {
         log_say(app->log, LOG_LEVEL_INFO, "serving");
         notify_ready(app->notify, "serving");
-        trimming_start(&app->trimming, app->loop);
+        trimming_start(&app->trimming, app->loop, mem_trim_holes);
         if (app->watchdog != NULL)
             watchdog_start(app->watchdog);
         loop_run(app->loop);

@@ -7,13 +7,13 @@
 static void on_timer(struct timer *timer)
 {
     struct trimming *trimming = MEM_OUTER(timer, struct trimming, timer);
-    mem_trim();
+    trimming->trim();
     timer_start(trimming->loop, &trimming->timer, loop_now(trimming->loop) + TRIMMING_EVERY_US);
 }
 
-void trimming_start(struct trimming *trimming, struct loop *loop)
+void trimming_start(struct trimming *trimming, struct loop *loop, void (*trim)(void))
 {
-    *trimming = (struct trimming){.timer = {.on_timer = on_timer}, .loop = loop};
+    *trimming = (struct trimming){.timer = {.on_timer = on_timer}, .loop = loop, .trim = trim};
     timer_start(loop, &trimming->timer, loop_now(loop) + TRIMMING_EVERY_US);
 }
 

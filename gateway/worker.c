@@ -5,6 +5,7 @@
 #include "flow/edition.h"
 #include "io/lag.h"
 #include "settings.h"
+#include "trimming.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ struct worker {
     struct front *fronts[2 * SETTINGS_LISTEN_MAX]; /* plain, then TLS */
     size_t front_count;
     struct lag lag;
+    struct trimming trimming;
     struct counters *counters;
     pthread_t thread;
     bool started;
@@ -138,6 +140,7 @@ static void *run(void *context)
 bool worker_start(struct worker *worker)
 {
     lag_start(&worker->lag, worker->loop, worker->counters);
+    trimming_start(&worker->trimming, worker->loop, mem_trim_end);
     worker->started = pthread_create(&worker->thread, NULL, run, worker) == 0;
     return worker->started;
 }
@@ -227,6 +230,7 @@ void worker_stop(struct worker *worker)
     pthread_join(worker->thread, NULL);
     worker->started = false;
     lag_stop(&worker->lag);
+    trimming_stop(&worker->trimming);
 }
 
 bool worker_settle(struct worker *worker)

@@ -11,10 +11,12 @@
 struct trimming {
     struct timer timer;
     struct loop *loop;
+    void (*trim)(void);
 };
 
-/* From now on, every TRIMMING_EVERY_US (mem_trim). The loop is borrowed. On the loop's thread, or before it runs. */
-void trimming_start(struct trimming *trimming, struct loop *loop);
+/* Calls `trim` every TRIMMING_EVERY_US from now on: mem_trim_end on each thread, and mem_trim_holes on one. The loop is
+ * borrowed. On the loop's thread, or before it runs. */
+void trimming_start(struct trimming *trimming, struct loop *loop, void (*trim)(void));
 
 /* Also where it was never started, if all is zero. */
 void trimming_stop(struct trimming *trimming);

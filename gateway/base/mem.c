@@ -121,10 +121,20 @@ void mem_keep_freed(void)
 #endif
 }
 
-void mem_trim(void)
+void mem_trim_end(void)
 {
 #ifdef __GLIBC__
-    malloc_trim(MEM_KEPT_BYTES);
+    /* Never written to, so that no page is fetched for it: when it is freed, the free end is longer than what is kept,
+     * and only then does the C library look. */
+    void *volatile end = malloc(MEM_KEPT_BYTES);
+    free(end);
+#endif
+}
+
+void mem_trim_holes(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
 #endif
 }
 

@@ -39,9 +39,12 @@ void mem_free(void *memory);
  * the kernel and fetched anew, page by page, with every batch of answers. Once, before there are threads. */
 void mem_keep_freed(void);
 
-/* Gives the kernel back the pages that lie free between blocks; what each thread keeps at the end of its heap stays. On
- * any thread; the others wait if they want memory while their own heap is looked at, some hundred µs. */
-void mem_trim(void);
+/* Gives the kernel back what the calling thread keeps at the end of its heap, but for the C library's own 128 kB. */
+void mem_trim_end(void);
+
+/* Gives the kernel back the pages that lie free between blocks, in the heaps of all threads. On any thread; the others
+ * wait if they want memory while their own heap is looked at, some hundred µs. */
+void mem_trim_holes(void);
 
 /* Pages of their own for what is large and lives long, given back to the kernel as they are: blocks that come and go in
  * all sizes leave the heap full of holes that fit nothing. NULL when there are none, or MEM_MAPS_MAX are in use (the

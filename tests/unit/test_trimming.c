@@ -10,6 +10,13 @@
 #include "base/clock.h"
 #include "trimming.h"
 
+static int trims;
+
+static void trim(void)
+{
+    trims++;
+}
+
 static void test_it_goes_on_until_it_is_stopped(void **state)
 {
     (void)state;
@@ -20,12 +27,13 @@ static void test_it_goes_on_until_it_is_stopped(void **state)
     struct trimming trimming = {0};
     trimming_stop(&trimming); /* never started */
 
-    trimming_start(&trimming, loop);
+    trimming_start(&trimming, loop, trim);
     for (int turns = 0; turns < 5; turns++) {
         assert_false(loop_turn(loop)); /* nothing is due yet */
         assert_int_equal(loop_timers(loop), 1);
         clock_move(clock, TRIMMING_EVERY_US);
         assert_true(loop_turn(loop));
+        assert_int_equal(trims, turns + 1);
     }
     trimming_stop(&trimming);
     assert_int_equal(loop_timers(loop), 0);
