@@ -86,15 +86,15 @@ def _check_memory(conductor):
         conductor.check(held <= HELD_MAX, f"gateway {number}: {held:.2f} bytes are resident for each that the store may hold")
         warm, end = growth(rests)
         if conductor.is_long:
-            conductor.check(end / warm - 1 < GROWTH_MAX, f"gateway {number}: memory grew by {end / warm - 1:.2%}, from {warm} to {end} bytes")
+            conductor.check(end / warm - 1 < GROWTH_MAX, f"gateway {number}: memory grew by {end / warm - 1:.2%}, from {warm:.0f} to {end:.0f} bytes")
 
 
 def growth(rests):
-    """What was resident for a full store when it was warm, from a third of the rests on, and at the end, in the last third: the median of
-    each. What was freed and is kept for what comes next comes on top and goes again; what leaks stays."""
+    """What was resident for a full store when it was warm, from a third of the rests on, and at the end, in the last third: the mean of
+    each. What is kept for what comes next is a few hundred kB more or less at each of them; what leaks stays."""
     full = [rest["resident"] - rest["store"] + MEMORY for rest in rests]
     third = max(len(full) // 3, 1)
-    return statistics.median_low(full[-2 * third:-third] or full), statistics.median_low(full[-third:])
+    return statistics.fmean(full[-2 * third:-third] or full), statistics.fmean(full[-third:])
 
 
 def _check_answers(conductor):
