@@ -46,22 +46,30 @@ static void keep_content_type(struct fetch *fetch, struct slice value)
     fetch->content_type[length] = '\0';
 }
 
+static size_t count_digits(struct slice text)
+{
+    size_t count = 0;
+
+    while (count < text.length && text.at[count] >= '0' && text.at[count] <= '9')
+        count++;
+    return count;
+}
+
 /* RFC 9110 section 10.2.3: seconds or an HTTP-date. -1 when it is neither. */
 static int64_t read_retry_after(struct slice value, int64_t wall_us)
 {
     char date[DATE_MAX];
     int64_t seconds;
+    size_t digits = count_digits(value);
 
-    if (value.length == 0 || value.length >= sizeof date)
-        return -1;
-    memcpy(date, value.at, value.length);
-    date[value.length] = '\0';
-    if (strspn(date, "0123456789") == value.length) {
+    if (digits > 0 && digits == value.length) {
         if (!units_integer(value, &seconds))
             seconds = CALL_RETRY_AFTER_MAX_SECONDS; /* more than can be counted */
-    } else if (date[0] >= '0' && date[0] <= '9') {
+    } else if (digits > 0 || value.length == 0 || value.length >= sizeof date) {
         return -1;
     } else {
+        memcpy(date, value.at, value.length);
+        date[value.length] = '\0';
         time_t then = curl_getdate(date, NULL);
         if (then < 0)
             return -1;
