@@ -87,7 +87,7 @@ static void check_admin(struct settings *settings, const struct settings_place *
         return;
     if (!is_address(settings->admin, why, sizeof(why)))
         settings_complain(place, "server", "admin", why);
-    else if (!settings->has_admin_key && !address_is_local(settings->admin) &&
+    else if (settings->admin_key == NULL && !address_is_local(settings->admin) &&
              !find(place, "server", "admin_key")->is_refused)
         settings_complain(place, "server", "admin", "an address that other machines reach needs an admin_key");
 }
@@ -126,6 +126,8 @@ static bool split_url(struct slice url, size_t scheme, struct slice *authority)
 static bool is_own_machine(struct slice authority)
 {
     char text[OPTION_WHY_MAX];
+    if (slice_starts_with(authority, slice_of("unix:"))) /* a host of that name, no socket */
+        return false;
     (void)snprintf(text, sizeof(text), "%.*s", (int)authority.length, authority.at);
     if (address_is_local(text))
         return true;

@@ -157,6 +157,7 @@ static void a_login_in_clear_is_warned_of(void **state)
         {"http://127.0.0.1.example.com", true},
         {"http://localhost.example.com:80", true},
         {"http://[::2]", true},
+        {"http://unix:80", true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
@@ -177,6 +178,7 @@ static void what_was_refused_is_named_once(void **state)
     static const char *const TEXTS[] = {
         "[nexudus]\nusername = u\npassword_file = /nowhere/at/all\n" CLIENT,
         "[server]\nadmin = 0.0.0.0:0\nadmin_key_file = /nowhere/at/all\n" LOGIN CLIENT,
+        "[server]\nadmin = 0.0.0.0:0\nadmin_key = sha256:0\n" LOGIN CLIENT,
         "[redis]\nurl_file = /nowhere/at/all\nquota_url = redis://h:1\n" LOGIN CLIENT,
         "[redis]\nurl = redis://h:1\ntoken_key_file = /nowhere/at/all\n" LOGIN CLIENT,
         LOGIN "[client a]\nkey_file = /nowhere/at/all\n",
