@@ -161,7 +161,7 @@ static struct sealed_place place_of(const struct fleet_login *login, uint64_t ge
 
 /* Answers. */
 
-static void wait_for_redis(struct fleet_login *login)
+static void wait_for_redis(struct fleet_login *login, const char *why)
 {
     if (now_of(login) < login->alone_us) {
         login->state = WAITING;
@@ -169,8 +169,7 @@ static void wait_for_redis(struct fleet_login *login)
         return;
     }
     rest(login);
-    log_write(login->fleet->log, LOG_LEVEL_WARN, "logging in alone",
-              LOG_FIELDS(LOG_TEXT("why", slice_of(login->fleet->why))));
+    log_write(login->fleet->log, LOG_LEVEL_WARN, "logging in alone", LOG_FIELDS(LOG_TEXT("why", slice_of(why))));
     login->events.on_alone(login->events.context);
 }
 
@@ -262,7 +261,7 @@ static void on_lock(struct fleet_login *login)
     } else if (login->state == LOOKING) {
         rest(login);
     } else {
-        wait_for_redis(login); /* no answer of our script */
+        wait_for_redis(login, "Redis answers what was not asked"); /* no answer of our script */
     }
 }
 
@@ -316,7 +315,7 @@ static void on_done(struct redis_call *call)
     else if (login->state == LOOKING && !answered)
         rest(login);
     else if (!answered)
-        wait_for_redis(login);
+        wait_for_redis(login, login->fleet->why);
     else if (login->state == CHECKING)
         on_check(login);
     else

@@ -40,6 +40,15 @@ static redisReply *run_on_server(struct puppet_redis_call *own)
     return puppet_store_run(own->redis->store, own->arguments, own->argument_count);
 }
 
+static redisReply *refusal_of(const struct puppet_redis_answer *answer)
+{
+    if (!answer->babbles)
+        return puppet_reply_error(answer->error);
+    redisReply *reply = puppet_reply_array(1);
+    reply->element[0] = puppet_reply_bulk(slice_of(answer->error));
+    return reply;
+}
+
 static void make_ready(struct puppet_redis_call *own, const struct puppet_redis_answer *answer)
 {
     struct redis_call *call = own->call;
@@ -47,7 +56,7 @@ static void make_ready(struct puppet_redis_call *own, const struct puppet_redis_
     call->life_ms = REDIS_LIFE_UNKNOWN;
     call->maybe_done = call->outcome == REDIS_TIMED_OUT || (answer != NULL && answer->runs);
     if (answer != NULL && answer->error != NULL)
-        own->reply = puppet_reply_error(answer->error);
+        own->reply = refusal_of(answer);
     else if (answer == NULL || answer->runs || answer->outcome == REDIS_ANSWERED)
         own->reply = run_on_server(own);
     own->is_ready = true;
@@ -64,7 +73,8 @@ static void answer(struct puppet_redis_call *own)
         make_ready(own, &puppet->script[puppet->next_scripted++]);
     else if (puppet->refusal != NULL && own->call->script != NULL &&
              (puppet->refused == NULL || strcmp(puppet->refused, own->call->script->name) == 0))
-        make_ready(own, &(struct puppet_redis_answer){.outcome = REDIS_ANSWERED, .error = puppet->refusal});
+        make_ready(own, &(struct puppet_redis_answer){
+                            .outcome = REDIS_ANSWERED, .error = puppet->refusal, .babbles = puppet->babbles});
     else
         make_ready(own, NULL);
 }

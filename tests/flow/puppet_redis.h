@@ -15,6 +15,7 @@ struct puppet_redis_answer {
     enum redis_outcome outcome;
     bool runs;         /* the server runs it all the same, and its reply is lost (outcome is not ANSWERED) */
     const char *error; /* ANSWERED: this error reply, and nothing is run */
+    bool babbles;      /* that text comes as the only one of an array */
 };
 
 struct puppet_redis_call {
@@ -42,6 +43,7 @@ struct puppet_redis {
     bool runs_cancelled; /* the server has got what is cancelled while it is held, and runs it */
     const char *refusal; /* scripts are answered with this error: all, or those called `refused`; NULL: none is */
     const char *refused;
+    bool babbles; /* the refusal comes as an answer of a script would */
     struct puppet_redis_answer script[PUPPET_REDIS_SCRIPT_MAX];
     size_t scripted, next_scripted;
 

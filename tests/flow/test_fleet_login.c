@@ -520,6 +520,19 @@ static void a_redis_that_refuses_is_not_said_to_be_silent(void **state)
     assert_int_equal(street_logged(&street, "gives no answer"), 0);
 }
 
+static void an_answer_of_no_script_of_ours_is_told_as_that(void **state)
+{
+    (void)state;
+    a->redis.refusal = "what?";
+    a->redis.refused = "login_lock";
+    a->redis.babbles = true;
+    struct question *first = street_ask(a, "x");
+    for (int i = 0; i < 60; i++)
+        street_move(&street, 100 * CLOCK_MILLISECOND);
+    assert_good(first);
+    assert_int_equal(street_logged(&street, "msg=\"logging in alone\" why=\"Redis answers what was not asked\""), 1);
+}
+
 /* A token that is good for long needs nothing of Redis. */
 static void a_good_token_outlasts_an_outage_of_redis(void **state)
 {
@@ -611,6 +624,7 @@ int main(void)
         TEST(who_wants_another_while_one_is_stored_gets_it),
         TEST(without_redis_one_waits_and_then_logs_in),
         TEST(a_redis_that_refuses_is_not_said_to_be_silent),
+        TEST(an_answer_of_no_script_of_ours_is_told_as_that),
         TEST(a_good_token_outlasts_an_outage_of_redis),
         TEST(another_key_cannot_open_it),
         TEST(no_key_shares_nothing),
