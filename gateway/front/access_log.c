@@ -35,12 +35,11 @@ static void on_timer(struct timer *timer)
     access_log_flush(MEM_OUTER(timer, struct access_log, timer));
 }
 
-struct access_log *access_log_new(struct loop *loop, struct log *log, int64_t one_in)
+struct access_log *access_log_new(struct loop *loop, struct log *log)
 {
     struct access_log *access = mem_new(sizeof(*access));
     access->loop = loop;
     access->log = log;
-    access->one_in = one_in;
     access->is_json = log_format(log) == LOG_FORMAT_JSON;
     access->timer.on_timer = on_timer;
     access->second_us = -CLOCK_DAY;
@@ -49,13 +48,20 @@ struct access_log *access_log_new(struct loop *loop, struct log *log, int64_t on
     return access;
 }
 
+void access_log_change(struct access_log *access, int64_t one_in)
+{
+    access_log_flush(access);
+    buf_free(&access->lines);
+    buf_free(&access->query);
+    access->one_in = one_in;
+    access->begun = 0;
+}
+
 void access_log_free(struct access_log *access)
 {
     if (access == NULL)
         return;
-    access_log_flush(access);
-    buf_free(&access->lines);
-    buf_free(&access->query);
+    access_log_change(access, 0);
     mem_free(access);
 }
 

@@ -191,10 +191,15 @@ static struct waiting_room *new_room(struct conn_home *home, int64_t length_us, 
     return waiting_room_new(home->loop, length_us, grain(length_us), on_late, home);
 }
 
+static void change_access_log(struct conn_home *home, int64_t one_in)
+{
+    access_log_change(home->access_log, one_in);
+    home->access = one_in > 0 ? home->access_log : NULL;
+}
+
 void conn_home_change(struct conn_home *home, const struct front_options *options)
 {
-    access_log_free(home->access);
-    home->access = options->access_in > 0 ? access_log_new(home->loop, home->log, options->access_in) : NULL;
+    change_access_log(home, options->access_in);
     waiting_room_change(home->idle, options->idle_timeout_us, grain(options->idle_timeout_us));
     waiting_room_change(home->header, options->header_timeout_us, grain(options->header_timeout_us));
     waiting_room_change(home->write, options->write_timeout_us, grain(options->write_timeout_us));
@@ -212,8 +217,8 @@ struct conn_home *conn_home_new(struct loop *loop, const struct front_options *o
     home->counters = counters;
     home->on_close = on_close;
     home->context = context;
-    if (options->access_in > 0)
-        home->access = access_log_new(loop, log, options->access_in);
+    home->access_log = access_log_new(loop, log);
+    change_access_log(home, options->access_in);
     home->ready_last = &home->ready;
     home->serve_ready.on_timer = on_serve_ready;
     home->drained.on_turn_end = on_drained;
@@ -263,7 +268,7 @@ void conn_home_free(struct conn_home *home)
     if (home == NULL)
         return;
     free_connections(home);
-    access_log_free(home->access);
+    access_log_free(home->access_log);
     timer_stop(home->loop, &home->serve_ready);
     waiting_room_free(home->idle);
     waiting_room_free(home->header);

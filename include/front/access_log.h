@@ -20,8 +20,12 @@ enum {
 
 struct access_log;
 
-/* `one_in`: of so many requests one is logged, and every answer of 500 or above. All borrowed. */
-struct access_log *access_log_new(struct loop *loop, struct log *log, int64_t one_in);
+/* All borrowed. Before the first request access_log_change says how many are logged. */
+struct access_log *access_log_new(struct loop *loop, struct log *log);
+
+/* Of so many requests one is logged from then on, and every answer of 500 or above; 0: nothing may be added. Writes
+ * what was gathered, and gives its memory back; needs none. */
+void access_log_change(struct access_log *access, int64_t one_in);
 
 /* Writes what was gathered, and ends. NULL is fine. */
 void access_log_free(struct access_log *access);

@@ -66,8 +66,9 @@ struct conn_home {
     struct front_options options;
     struct handler *handler;
     struct log *log;
-    struct counters *counters; /* NULL: not counted */
-    struct access_log *access; /* NULL: off */
+    struct counters *counters;     /* NULL: not counted */
+    struct access_log *access;     /* NULL: off */
+    struct access_log *access_log; /* also while it is off: a change needs no memory */
     void (*on_close)(void *context, uint64_t address);
     void *context;
 

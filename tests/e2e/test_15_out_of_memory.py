@@ -157,7 +157,7 @@ def test_a_reload_without_memory_changes_nothing_and_ends_nothing(workshop, simu
     memory = FailingMemory(tmp_path)
     identity = Identity(tmp_path, "gateway")
     settings = {"server.workers": 2, "server.tls_listen": "127.0.0.1:0", "server.tls_certificate": identity.certificate,
-                "server.tls_key": identity.key}
+                "server.tls_key": identity.key, "log.access": "1/1000"}
 
     def clients(burst):
         return {"late": {"rate": "1000/s", "burst": str(burst), "businesses": "7, 8"}, f"new{burst}": {}}

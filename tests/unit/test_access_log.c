@@ -33,7 +33,8 @@ static int set_up(void **state, enum log_format format)
     ground_lay(&house->clock, &house->loop, &house->log);
     house->log_fd = memfd_create("log", MFD_CLOEXEC);
     house->written = log_new(house->log_fd, LOG_LEVEL_INFO, format, house->clock);
-    house->access = access_log_new(house->loop, house->written, 1);
+    house->access = access_log_new(house->loop, house->written);
+    access_log_change(house->access, 1);
     house->exchange = exchange_new();
     *state = house;
     return 0;
@@ -181,11 +182,32 @@ static void lines_wait_and_are_written_together(void **state)
     assert_in_range(added, 2, ACCESS_LOG_GATHER_MAX / 50);
 }
 
+/* One in so many, counted from each change; and what was gathered before it is not lost. */
+static void a_change_counts_anew_and_loses_nothing(void **state)
+{
+    static const int64_t shares[] = {1, 3, 2};
+    struct house *house = *state;
+    (void)line_of(house, slice_of("GET"), slice_of("/")); /* fills the exchange */
+    forget(house);
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        access_log_change(house->access, shares[i]);
+        for (int64_t request = 0; request < 7; request++) {
+            if (access_log_picks(house->access) != (request % shares[i] == 0))
+                fail_msg("1/%d: request %d", (int)shares[i], (int)request);
+        }
+        access_log_add(house->access, house->exchange);
+        assert_int_equal(ground_logged(house->log_fd, "msg=access"), i);
+    }
+    access_log_change(house->access, 1);
+    assert_int_equal(ground_logged(house->log_fd, "msg=access"), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_could_end_a_field_is_escaped, set_up_logfmt, tear_down),
         cmocka_unit_test_setup_teardown(lines_wait_and_are_written_together, set_up_logfmt, tear_down),
+        cmocka_unit_test_setup_teardown(a_change_counts_anew_and_loses_nothing, set_up_logfmt, tear_down),
         cmocka_unit_test_setup_teardown(every_octet_is_found_again, set_up_json, tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_long_is_cut, set_up_json, tear_down),
     };
