@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Puts the rooms together and runs them.
  *
- *   main thread      signals, admin listener
+ *   main thread      signals, reloads, admin listener
  *   fetcher thread   everything that talks to Nexudus
  *   worker threads   one per core: clients
  *

@@ -16,8 +16,7 @@
 /* KEYS: slots, pause, gateways. ARGV: us, how many, the serial before them, count, interval, while, ms to stay alive,
  * the longest pause, time of a probe, used slots. Answers how many were given, µs until more can be, gateways alive,
  * 1 during a pause and 2 while the first call after it is under way, when it is worth asking again soon, and 1 for that
- * call.
- * Redis's clock may have jumped back: what was written by a time that is yet to come does not count. */
+ * call. Redis's clock may have jumped back: what was written by a time that is yet to come does not count. */
 const struct redis_script fleet_budget_take = {
     "budget_take",
     "local function text(number) return string.format('%.0f', number) end\n" NUMBER_OF_TEXT

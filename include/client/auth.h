@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who asks: an API key presented as Bearer, as X-API-Key, or as the password of Basic (RFC 6750, RFC 7617), or a
- * certificate over TLS. Remembers
- * recent credentials so that a kept-alive client is not hashed anew each time; what it remembers is compared in
- * constant time. One `auth` per thread. */
+ * certificate over TLS. Remembers recent credentials so that a kept-alive client is not hashed anew each time; what it
+ * remembers is compared in constant time. One `auth` per thread. */
 #ifndef NEXGATE_CLIENT_AUTH_H
 #define NEXGATE_CLIENT_AUTH_H
 

@@ -35,8 +35,8 @@ struct snapshot {
 };
 
 /* With one reference. Takes the schemas and the clients; NULL, and they stay the caller's, when memory cannot be had.
- * Freed on the thread of the mailbox (borrowed), since many
- * clients take a while to free; NULL: by whoever lets go of it last. */
+ * Freed on the thread of the mailbox (borrowed), since many clients take a while to free; NULL: by whoever lets go of
+ * it last. */
 struct snapshot *snapshot_new(const struct flow_options *options, struct schema_set *schemas, struct roster *roster,
                               struct mailbox *grave) MUST_CHECK;
 
