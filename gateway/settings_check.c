@@ -87,7 +87,7 @@ static void check_admin(struct settings *settings, const struct settings_place *
         return;
     if (!is_address(settings->admin, why, sizeof(why)))
         settings_complain(place, "server", "admin", why);
-    else if (settings->admin_key == NULL && !address_is_local(settings->admin) &&
+    else if (!settings->has_admin_key && !address_is_local(settings->admin) &&
              !find(place, "server", "admin_key")->is_refused)
         settings_complain(place, "server", "admin", "an address that other machines reach needs an admin_key");
 }

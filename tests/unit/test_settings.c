@@ -178,7 +178,6 @@ static void what_was_refused_is_named_once(void **state)
     static const char *const TEXTS[] = {
         "[nexudus]\nusername = u\npassword_file = /nowhere/at/all\n" CLIENT,
         "[server]\nadmin = 0.0.0.0:0\nadmin_key_file = /nowhere/at/all\n" LOGIN CLIENT,
-        "[server]\nadmin = 0.0.0.0:0\nadmin_key = sha256:0\n" LOGIN CLIENT,
         "[redis]\nurl_file = /nowhere/at/all\nquota_url = redis://h:1\n" LOGIN CLIENT,
         "[redis]\nurl = redis://h:1\ntoken_key_file = /nowhere/at/all\n" LOGIN CLIENT,
         LOGIN "[client a]\nkey_file = /nowhere/at/all\n",
