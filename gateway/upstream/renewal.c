@@ -205,6 +205,7 @@ static bool take_grant(struct token *token, struct login_result *result)
     }
     if (!install(token, buf_slice(&result->grant.access_token), result->asked_us, lifetime_us, loop_now(token->loop)))
         return false;
+    token->spacing_was_us = token->spacing_us;
     keep_refresh_token(token, result);
     log_taken(token, result->by_refresh ? "refresh_token" : "password", lifetime_us);
     return true;
@@ -265,6 +266,7 @@ static void on_taken(void *context, struct fleet_token *taken)
         loop_defer(token->loop, &token->settle); /* who waits makes a new one of its refresh token */
         return;
     }
+    token->spacing_us = token->spacing_was_us; /* nobody was asked for it, so the next need not last longer */
     if (install(token, buf_slice(&taken->access_token), given_us, taken->age_us + taken->lifetime_us, given_us))
         log_taken(token, "another gateway's", taken->lifetime_us);
 }

@@ -114,7 +114,8 @@ static bool may_drop(struct token *token)
 
     if (!is_first && now_us - token->cut_us < token->spacing_us)
         return false;
-    token->spacing_us = is_first ? TOKEN_BACKOFF_FIRST_MS * CLOCK_MILLISECOND : token->spacing_us * 2;
+    token->spacing_was_us = is_first ? TOKEN_BACKOFF_FIRST_MS * CLOCK_MILLISECOND : token->spacing_us;
+    token->spacing_us = is_first ? token->spacing_was_us : token->spacing_was_us * 2;
     if (token->spacing_us > TOKEN_BACKOFF_MAX_MS * CLOCK_MILLISECOND)
         token->spacing_us = TOKEN_BACKOFF_MAX_MS * CLOCK_MILLISECOND;
     token->cut_us = now_us;

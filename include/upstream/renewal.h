@@ -40,6 +40,7 @@ struct token {
     int cut_short;           /* tokens in a row that worked and were refused before their time */
     int64_t cut_us;          /* when a token was dropped last because it was refused, */
     int64_t spacing_us;      /* and how long after that none is; 0: none was dropped yet */
+    int64_t spacing_was_us;  /* before that drop made it longer, until a login of ours made up for it */
     enum token_state told;   /* what the log was told last: TOKEN_GOOD when all is well */
     atomic_bool failing;     /* the last attempt failed */
     atomic_int failed_state; /* how, enum token_state */

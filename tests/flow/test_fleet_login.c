@@ -138,6 +138,24 @@ static void who_is_refused_looks_for_a_newer_token(void **state)
     assert_calls(2, 1);
 }
 
+/* However often that happens: the distance between two is there to spare the identity service, which is not asked. */
+static void what_another_has_logged_in_for_is_taken_at_any_distance(void **state)
+{
+    (void)state;
+    puppet_channels_link(&street.channels, b->feed, false);
+    assert_good(search(b, 1));
+    for (int round = 0; round < 5; round++) {
+        struct house *other = round == 0 ? a : round == 1 ? c : street_build(&street);
+        assert_good(search(other, 1));
+        street_move(&street, 5 * CLOCK_SECOND);
+        puppet_revoke(&street.nexudus);
+        assert_good(search(other, 1));
+        size_t logins = street.nexudus.logins;
+        assert_good(search(b, 1));
+        assert_int_equal(street.nexudus.logins, logins);
+    }
+}
+
 /* The same for a fresh token, whose refusal looks like a stolen login. */
 static void a_fresh_token_that_is_refused_may_have_been_replaced(void **state)
 {
@@ -605,6 +623,7 @@ int main(void)
         TEST(one_renews_ahead_for_all),
         TEST(after_a_revocation_one_logs_in),
         TEST(who_is_refused_looks_for_a_newer_token),
+        TEST(what_another_has_logged_in_for_is_taken_at_any_distance),
         TEST(a_fresh_token_that_is_refused_may_have_been_replaced),
         TEST(the_holder_dies_before_it_sends),
         TEST(the_holder_dies_during_its_call),
