@@ -93,11 +93,8 @@ struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *pa
     worker->loop = loop_new(parts->clock);
     if (worker->loop != NULL)
         worker->mailbox = mailbox_new(worker->loop, worker);
-    if (worker->mailbox == NULL || !connect_redis(worker, parts)) {
-        close_all(descriptors, descriptor_count);
-        worker_free(worker);
-        return NULL;
-    }
+    if (worker->mailbox == NULL || !connect_redis(worker, parts))
+        goto close;
     worker->counters = parts->counters;
     own.mailbox = worker->mailbox;
     own.loop = worker->loop;
@@ -107,16 +104,17 @@ struct worker *worker_new(struct snapshot *snapshot, const struct flow_parts *pa
                                     snapshot->options.key_prefix.length);
     open_desk(worker, &snapshot->options, &own);
     worker->flow = flow_new(snapshot, &own);
-    if (worker->flow == NULL) {
-        close_all(descriptors, descriptor_count);
-        worker_free(worker);
-        return NULL;
-    }
-    if (!add_fronts(worker, front, census, parts, descriptors, descriptor_count)) {
-        worker_free(worker);
-        return NULL;
-    }
-    return worker;
+    if (worker->flow == NULL)
+        goto close;
+    if (add_fronts(worker, front, census, parts, descriptors, descriptor_count))
+        return worker;
+    worker_free(worker); /* add_fronts has closed the descriptors */
+    return NULL;
+
+close:
+    close_all(descriptors, descriptor_count);
+    worker_free(worker);
+    return NULL;
 }
 
 void worker_use_tls(struct worker *worker, size_t first, struct tls *tls)

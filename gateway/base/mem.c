@@ -88,23 +88,23 @@ void *mem_try_resize(void *old, size_t size)
     return fails_on_purpose() ? NULL : realloc(old, size > 0 ? size : 1);
 }
 
+static char *put_text(char *room, struct slice text)
+{
+    if (text.length > 0)
+        memcpy(room, text.at, text.length);
+    room[text.length] = '\0';
+    return room;
+}
+
 char *mem_copy_text(const char *bytes, size_t length)
 {
-    char *copy = mem_new(length + 1);
-    if (length > 0)
-        memcpy(copy, bytes, length);
-    return copy;
+    return put_text(mem_new(length + 1), slice_make(bytes, length));
 }
 
 char *mem_try_copy(struct slice text)
 {
     char *copy = mem_try_new(text.length + 1);
-    if (copy == NULL)
-        return NULL;
-    if (text.length > 0)
-        memcpy(copy, text.at, text.length);
-    copy[text.length] = '\0';
-    return copy;
+    return copy != NULL ? put_text(copy, text) : NULL;
 }
 
 void mem_free(void *memory)

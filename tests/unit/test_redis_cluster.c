@@ -42,6 +42,15 @@ static void get(struct redis *redis, struct asked *asked)
     assert_int_equal(asked->done, 0);
 }
 
+/* It is asked of the node that is spoken to, and this is the answer. */
+static void answer(struct fake_house *house, struct asked *asked)
+{
+    fake_hear(house, GET);
+    fake_say(house, "+bar\r\n");
+    FAKE_WAIT(house, asked->done);
+    assert_string_equal(asked->text, "bar");
+}
+
 static void say_with_port(struct fake_house *house, const char *before, const char *after)
 {
     char text[300];
@@ -94,10 +103,7 @@ static void calls_wait_until_the_cluster_is_known(void **state)
     say_with_port(house, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:", "\r\n");
     fake_settle(house);
     fake_move(house, REDIS_AGAIN_US);
-    fake_hear(house, GET);
-    fake_say(house, "+bar\r\n");
-    FAKE_WAIT(house, asked.done);
-    assert_string_equal(asked.text, "bar");
+    answer(house, &asked);
     leave(redis);
 }
 
@@ -129,10 +135,7 @@ static void an_ask_is_followed_with_asking(void **state)
     fake_say(house, "+OK\r\n-TRYAGAIN Multiple keys request during rehashing of slot\r\n");
     fake_settle(house);
     fake_move(house, REDIS_AGAIN_US); /* and begins at the owner again */
-    fake_hear(house, GET);
-    fake_say(house, "+bar\r\n");
-    FAKE_WAIT(house, asked.done);
-    assert_string_equal(asked.text, "bar");
+    answer(house, &asked);
     leave(redis);
 }
 
@@ -197,10 +200,7 @@ static void a_node_that_cannot_serve_is_away(void **state)
         fake_move(house, 2 * REDIS_PAUSE_FIRST_US);
         fake_welcome(house);
         get(redis, &well);
-        fake_hear(house, GET);
-        fake_say(house, "+bar\r\n");
-        FAKE_WAIT(house, well.done);
-        assert_string_equal(well.text, "bar");
+        answer(house, &well);
     }
     leave(redis);
 }
@@ -223,10 +223,7 @@ static void a_map_that_does_not_come_is_not_waited_for(void **state)
     say_with_port(house, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:", "\r\n");
     fake_settle(house);
     fake_move(house, REDIS_AGAIN_US);
-    fake_hear(house, GET);
-    fake_say(house, "+bar\r\n");
-    FAKE_WAIT(house, asked.done);
-    assert_string_equal(asked.text, "bar");
+    answer(house, &asked);
     leave(redis);
 }
 

@@ -129,6 +129,16 @@ static void on_resolved(void *context, const struct resolved *resolved)
     heard->last = *resolved;
 }
 
+/* A lookup that is under way, in a thread of its own. */
+static struct resolver *begin(struct fake_house *house, struct heard *heard)
+{
+    unsigned before = asked();
+    struct resolver *resolver = resolver_new(house->loop, on_resolved, heard);
+    resolver_ask(resolver, "somewhere.test", 6379);
+    FAKE_WAIT(house, asked() == before + 1);
+    return resolver;
+}
+
 static void a_number_needs_no_thread(void **state)
 {
     struct fake_house *house = *state;
@@ -151,9 +161,7 @@ static void a_name_does_not_hold_the_loop(void **state)
     struct fake_house *house = *state;
     struct heard heard = {0};
     unsigned before = asked();
-    struct resolver *resolver = resolver_new(house->loop, on_resolved, &heard);
-    resolver_ask(resolver, "somewhere.test", 6379);
-    FAKE_WAIT(house, asked() == before + 1);
+    struct resolver *resolver = begin(house, &heard);
     fake_settle(house);
     assert_int_equal(heard.answers, 0);
     resolver_ask(resolver, "somewhere.test", 6379); /* the answer under way is the one that comes */
@@ -177,10 +185,7 @@ static void who_leaves_does_not_wait(void **state)
 {
     struct fake_house *house = *state;
     struct heard heard = {0};
-    unsigned before = asked();
-    struct resolver *resolver = resolver_new(house->loop, on_resolved, &heard);
-    resolver_ask(resolver, "somewhere.test", 6379);
-    FAKE_WAIT(house, asked() == before + 1);
+    struct resolver *resolver = begin(house, &heard);
     resolver_free(resolver);
     loop_turn(house->loop);
     let_go(true);
